@@ -1,0 +1,1 @@
+"""Engine 1: linear models."""

@@ -1,0 +1,239 @@
+"""Folds of tall data: moments of cells, one tridiagonalisation per fold, held-out errors from held-out moments.
+
+What is ill-conditioned, or fits so well that residuals would cancel, goes through triangles instead (`triangles`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.design import Design, Reduced, reduce
+from weightdecay.linear.moments import Moments, Shift, choose_shift, gather, total
+from weightdecay.linear.rows import Rows
+from weightdecay.linear.spectrum import Diagonal, Tridiagonal, diagonal, tridiagonal
+from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
+from weightdecay.records.held_out import HeldOut
+from weightdecay.tuning.folds import Folds, Partition
+from weightdecay.tuning.protocol import Scorer
+from weightdecay.tuning.scoring import loss_of_predictions
+from weightdecay.tuning.selection import from_folds
+
+Array = NDArray[np.float64]
+
+# Below this many products the triangles cost next to nothing, and every digit is kept from the start.
+SMALL = 3e7
+# A condition number of G + ΛI beyond which moments would cost digits that the losses need.
+ILL = 1e9
+# A held-out error below this share of the terms that cancel in it is computed from triangles.
+CANCELLED = 1e-6
+# Models are formed for so many coefficients at a time.
+CHUNK = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class GramFit:
+    """A training set as a reduced, tridiagonalised Gram matrix."""
+
+    reduced: Reduced
+    factor: Tridiagonal
+
+    def models(self, precisions: Array) -> tuple[Array, Array]:
+        """Coefficients (L, t, p) and intercepts (L, t) about the shift, for Λ > 0; zeros of u at Λ = inf."""
+        q, t = self.reduced.r.shape
+        U = np.zeros((len(precisions), q, t))
+        finite = np.isfinite(precisions)
+        if finite.any() and q:
+            U[finite] = self.factor.solutions(precisions[finite])
+        return self.reduced.models(U)
+
+    @cached_property
+    def spectrum(self) -> Diagonal:
+        """Eigenvalues and eigenvectors, when something needs them."""
+        return diagonal(gram(self.factor), self.reduced.r)
+
+    def trusted(self, precisions: Array) -> NDArray[np.bool_]:
+        """Where the moments carry enough digits for G + ΛI."""
+        if self.reduced.q == 0:
+            return np.ones(len(precisions), dtype=bool)
+        smallest, largest = self.factor.extremes
+        with np.errstate(divide="ignore", invalid="ignore"):
+            condition = np.where(np.isinf(precisions), 1.0, (largest + precisions) / (smallest + precisions))
+        return np.asarray(condition * self.reduced.cancelled <= ILL)
+
+
+def gram(factor: Tridiagonal) -> Array:
+    """G again, from its tridiagonal form."""
+    q = len(factor.d)
+    T = np.diag(factor.d) + np.diag(factor.e, 1) + np.diag(factor.e, -1)
+    from weightdecay.linear.spectrum import rotated
+
+    half = rotated(factor.reflectors, factor.tau, T, "N")
+    whole = rotated(factor.reflectors, factor.tau, np.ascontiguousarray(half.T), "N")
+    return np.asarray((whole + whole.T) / 2).reshape(q, q)
+
+
+def fit_moments(training: Moments, design: Design) -> GramFit:
+    """Reduce and tridiagonalise training moments."""
+    reduced = reduce(training, design)
+    return GramFit(reduced, tridiagonal(np.array(reduced.G), reduced.r))
+
+
+@dataclass(frozen=True, eq=False)
+class FoldSplit:
+    """All folds of a plan, factorised together."""
+
+    rows: Rows
+    design: Design
+    centre: Array
+    folds: Folds
+    shift: Shift
+
+    @cached_property
+    def cells(self) -> list[list[Moments]]:
+        """Moments of the cells: one pass over the rows."""
+        labels, counts = layout(self.folds.partitions)
+        cells = gather(self.rows, labels, counts, self.shift)
+        if self.centre.any():
+            return [[one.about_centre(self.centre) for one in part] for part in cells]
+        return cells
+
+    @cached_property
+    def weight(self) -> Array:
+        """Σs of each fold's test rows."""
+        sums = [np.bincount(one.label + 1, self.rows.weight, one.n_cells + 1)[1:] for one in self.folds.partitions]
+        return np.array([sums[number][list(test)].sum() for number, _, test in self._each()], dtype=np.float64)
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether triangles are as good as free."""
+        return bool(self.rows.n * (1.0 + self.rows.p + self.rows.t) ** 2 < SMALL)
+
+    @cached_property
+    def fits(self) -> list[GramFit]:
+        """One factorised training set per fold."""
+        return [
+            fit_moments(total([self.cells[number][cell] for cell in train]), self.design)
+            for number, train, _ in self._each()
+        ]
+
+    @cached_property
+    def tests(self) -> list[Moments]:
+        """Moments of each fold's test rows."""
+        return [total([self.cells[number][cell] for cell in test]) for number, _, test in self._each()]
+
+    def _each(self) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+        """Partition, training cells and test cells of every fold."""
+        for number, partition in enumerate(self.folds.partitions):
+            for train, test in zip(partition.train, partition.test, strict=True):
+                yield number, train, test
+
+    @cached_property
+    def triangles(self) -> list[list[Array]]:
+        """Square-root moments of the cells, when something needs them: a second pass over the rows."""
+        labels, counts = layout(self.folds.partitions)
+        return gather_triangles(self.rows, labels, counts, self.shift, self.centre)
+
+    @cached_property
+    def triangular_fits(self) -> list[TriangularFit]:
+        """One training set per fold, from triangles."""
+        return [
+            fit_triangle([self.triangles[number][cell] for cell in train], self.design, self.rows.t, self.rows.n)
+            for number, train, _ in self._each()
+        ]
+
+    @cached_property
+    def triangular_tests(self) -> list[Array]:
+        """Triangle of each fold's test rows."""
+        return [np.concatenate([self.triangles[number][cell] for cell in test]) for number, _, test in self._each()]
+
+    def models(self, fold: int, precisions: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Models of one fold about the shift, and which of them needed triangles."""
+        if self.small:
+            return *self.triangular_fits[fold].models(precisions), np.ones(len(precisions), dtype=bool)
+        exact = ~self.fits[fold].trusted(precisions)
+        coef, intercept = self.fits[fold].models(np.where(exact, np.inf, precisions))
+        if exact.any():
+            coef[exact], intercept[exact] = self.triangular_fits[fold].models(precisions[exact])
+        return coef, intercept, exact
+
+    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+        """Held-out mean squared error (or −score) of every fold, target and decay."""
+        precisions = np.asarray(decays, dtype=np.float64) * self.rows.weight_sum
+        if scoring is not None:
+            return self._scored(precisions, decays, scoring)
+        F, L, t = len(self.folds.repeat), len(decays), self.rows.t
+        loss, status = np.empty((F, L, t)), np.full((F, L), "exact", dtype="<U24")
+        size = max(1, CHUNK // max(1, self.rows.p * t))
+        for fold in range(F):
+            for start in range(0, L, size):
+                part = slice(start, min(L, start + size))
+                loss[fold, part], status[fold, part] = self._errors(fold, precisions[part])
+        loss /= self.weight[:, None, None]
+        return summarise(np.asarray(decays, dtype=np.float64), loss, self.weight, self.folds, status)
+
+    def _errors(self, fold: int, precisions: Array) -> tuple[Array, NDArray[np.str_]]:
+        """Σ s (residual)² on the test rows, shape (L, t), and how it was computed."""
+        coef, intercept, exact = self.models(fold, precisions)
+        status = np.where(exact & (not self.small), "exact (triangular)", "exact")
+        if self.small:
+            return residual_sum(self.triangular_tests[fold], coef, intercept), status
+        test = self.tests[fold]
+        error = test.residual_sum(coef, intercept)
+        lost = (error <= CANCELLED * test.magnitude(coef, intercept) / (1 + self.rows.p)).any(axis=1) | exact
+        if lost.any():
+            error[lost] = residual_sum(self.triangular_tests[fold], coef[lost], intercept[lost])
+        return error, status
+
+    def _scored(self, precisions: Array, decays: Array, scorer: Scorer) -> HeldOut:
+        """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
+        F, L = len(self.folds.repeat), len(decays)
+        loss, status = np.empty((F, L)), np.full((F, L), "exact", dtype="<U24")
+        for fold, (_, test) in enumerate(self.folds.splits()):
+            coef, intercept, exact = self.models(fold, precisions)
+            coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
+            X, Y = self.rows.X[test], self.rows.Y[test]
+            weight = None if self.rows.weight is None else self.rows.weight[test]
+            for row in range(L):
+                prediction = X @ coef[row].T + intercept[row]
+                one = loss_of_predictions(scorer, X, squeeze(Y), squeeze(prediction), weight)
+                loss[fold, row] = one
+            status[fold, exact] = "exact" if self.small else "exact (triangular)"
+        return from_folds(np.asarray(decays, dtype=np.float64), loss, np.ones(F), self.folds.repeat, status)
+
+
+def squeeze(Y: Array) -> Array:
+    """(n,) for a single target, (n, t) for several: what scorers expect."""
+    return Y[:, 0] if Y.shape[1] == 1 else Y
+
+
+def unshifted(coef: Array, intercept: Array, centre: Array, shift: Shift) -> tuple[Array, Array]:
+    """Models in the caller's units: the centre added to the coefficients, the shift taken out of the intercepts."""
+    coef = coef + centre
+    return coef, intercept + shift.y - coef @ shift.x
+
+
+def summarise(
+    decays: Array, loss: Array, weight: Array, folds: Folds, status: NDArray[np.str_], **more: Any
+) -> HeldOut:
+    """A `HeldOut` from losses (F, L, t): the mean over targets, and each target when there are several."""
+    t = loss.shape[2]
+    targets = (
+        tuple(from_folds(decays, loss[:, :, k], weight, folds.repeat, status) for k in range(t)) if t > 1 else ()
+    )
+    return from_folds(decays, loss.mean(axis=2), weight, folds.repeat, status, targets=targets, **more)
+
+
+def layout(partitions: tuple[Partition, ...]) -> tuple[list[NDArray[np.int32]], list[int]]:
+    """Labels and numbers of cells of the partitions of a plan."""
+    return [one.label for one in partitions], [one.n_cells for one in partitions]
+
+
+def open_folds(rows: Rows, design: Design, centre: Array, folds: Folds) -> FoldSplit:
+    """Folds of tall data; rows are read when losses are asked for."""
+    return FoldSplit(rows, design, centre, folds, choose_shift(rows, design.fit_intercept))

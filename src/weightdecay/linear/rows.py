@@ -1,0 +1,92 @@
+"""Rows: the data of a linear problem as the engine reads them, block by block, never copied whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float64]
+
+BLOCK_BYTES = 4 << 20  # of one float64 block of rows: fits the cache of a core, and many rows of moderate width
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Columns, targets and weights of n rows.
+
+    Parameters
+    ----------
+    X : ndarray or sparse CSR array of shape (n, p)
+        float32 or float64, as the caller gave it.
+    Y : ndarray of shape (n, t)
+        float64.
+    weight : ndarray of shape (n,) or None
+        Sample weights ≥ 0; None means ones.
+    """
+
+    X: Any
+    Y: Array
+    weight: Array | None
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.X.shape[0])
+
+    @property
+    def p(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    @property
+    def t(self) -> int:
+        """Number of targets."""
+        return int(self.Y.shape[1])
+
+    @property
+    def s(self) -> Array:
+        """Sample weights, shape (n,)."""
+        return np.ones(self.n) if self.weight is None else self.weight
+
+    @property
+    def weight_sum(self) -> float:
+        """Σs."""
+        return float(self.n) if self.weight is None else float(self.weight.sum())
+
+    @property
+    def n_positive(self) -> int:
+        """Rows with positive weight."""
+        return self.n if self.weight is None else int(np.count_nonzero(self.weight))
+
+
+def row_blocks(X: Any, minimum: int = 0) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+    """All rows once, in dense blocks; the only reader of the rows of tall data, so a count of its rows counts passes."""
+    n, p = X.shape
+    size = max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16)
+    for start in range(0, n, size):
+        block = slice(start, min(n, start + size))
+        part = X[block]
+        yield block, part.toarray() if sparse.issparse(part) else part
+
+
+def column_blocks(X: Any) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+    """All columns once, in dense blocks; the only reader of the columns of wide data."""
+    n, p = X.shape
+    size = max(BLOCK_BYTES // (8 * max(n, 1)), 16)
+    for start in range(0, p, size):
+        block = slice(start, min(p, start + size))
+        part = X[:, block]
+        yield block, part.toarray() if sparse.issparse(part) else part
+
+
+def sample_mean(X: Any) -> Array:
+    """Column means of about a thousand rows: a shift that keeps moments of far-off columns from cancelling."""
+    n = X.shape[0]
+    rows = X[:: max(1, n // 1024)]
+    mean = np.asarray(rows.mean(axis=0, dtype=np.float64), dtype=np.float64).ravel()
+    return np.where(np.isfinite(mean), mean, 0.0)

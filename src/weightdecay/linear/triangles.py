@@ -1,0 +1,133 @@
+"""Triangles: square-root moments, for when the moments themselves would lose the digits.
+
+R with RᵀR = Σ s (1, x − shift, y − shift)(…)ᵀ, from a QR decomposition of row blocks, has the condition of the data
+where moments have its square. Triangles combine like moments: those of a training set are the QR of its cells' triangles
+on top of each other, and ‖R (−b, −w, 1)‖² is a held-out error in which nothing cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from weightdecay.linear.design import Design, Roles
+from weightdecay.linear.moments import Shift
+from weightdecay.linear.rows import Rows, row_blocks
+from weightdecay.linear.spectrum import EPS, Diagonal, singular
+
+Array = NDArray[np.float64]
+
+
+def triangle(A: Array) -> Array:
+    """R of the QR decomposition of A (m, k), shape (min(m, k), k)."""
+    m, k = A.shape
+    factor, _, _, info = lapack.dgeqrf(A, lwork=64 * max(k, 1), overwrite_a=0)
+    if info:  # pragma: no cover - LAPACK refuses only malformed arguments
+        raise ArithmeticError(f"dgeqrf: argument {-info}")
+    return np.triu(factor[: min(m, k)])
+
+
+def gather_triangles(
+    rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[int], shift: Shift, centre: Array
+) -> list[list[Array]]:
+    """Triangle of [1, X − shift, Y − shift] for every cell of every partition, in one pass over the rows."""
+    k = 1 + rows.p + rows.t
+    found = [[np.zeros((0, k)) for _ in range(cells)] for cells in n_cells]
+    waiting: list[list[list[Array]]] = [[[] for _ in range(cells)] for cells in n_cells]
+    for block, part in row_blocks(rows.X, minimum=2 * k):
+        A = np.empty((part.shape[0], k))
+        A[:, 0] = 1.0
+        np.subtract(part, shift.x, out=A[:, 1 : 1 + rows.p])
+        np.subtract(rows.Y[block], shift.y, out=A[:, 1 + rows.p :])
+        if centre.any():
+            A[:, 1 + rows.p :] -= A[:, 1 : 1 + rows.p] @ centre.T
+        if rows.weight is not None:
+            A *= np.sqrt(rows.weight[block])[:, None]
+        for number, label in enumerate(labels):
+            for cell in range(n_cells[number]):
+                mine = A[label[block] == cell]
+                pile = waiting[number][cell]
+                pile.append(mine)
+                if sum(map(len, pile)) >= 2 * k:
+                    found[number][cell] = triangle(np.concatenate([found[number][cell], *pile]))
+                    pile.clear()
+    for number, piles in enumerate(waiting):
+        for cell, pile in enumerate(piles):
+            if pile:
+                found[number][cell] = triangle(np.concatenate([found[number][cell], *pile]))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class TriangularFit:
+    """A training set as a triangle, solved by a singular value decomposition of its decayed part."""
+
+    diagonal: Diagonal
+    head: Array  # (h, h) triangle of intercept and exempt columns
+    head_y: Array  # (h, t)
+    head_x: Array  # (h, q)
+    roles: Roles
+    p: int
+    fit_intercept: bool
+    rss: Array  # (t,) what intercept and exempt columns leave of the targets
+    weight_sum: float
+
+    @property
+    def spectrum(self) -> Diagonal:
+        """The factorisation."""
+        return self.diagonal
+
+    def models(self, precisions: Array) -> tuple[Array, Array]:
+        """Coefficients (L, t, p) and intercepts (L, t) about the shift; Λ = 0 gives the least-penalty solution."""
+        U = self.diagonal.solutions(precisions)
+        decayed = np.swapaxes(U, 1, 2) / self.roles.scale  # (L, t, q)
+        L, t, _ = decayed.shape
+        coef = np.zeros((L, t, self.p))
+        coef[:, :, self.roles.decayed] = decayed
+        rest = self.head_y.T - decayed @ self.head_x.T  # (L, t, h)
+        rest = rest @ np.linalg.pinv(self.head, rcond=4 * EPS * max(len(self.head), 1)).T
+        start = int(self.fit_intercept)
+        coef[:, :, self.roles.exempt] = rest[:, :, start:]
+        return coef, rest[:, :, 0] if self.fit_intercept else np.zeros((L, t))
+
+
+def fit_triangle(parts: Sequence[Array], design: Design, t: int, n: int) -> TriangularFit:
+    """Combine cells' triangles into a training set of about n rows and factorise it."""
+    R = triangle(np.concatenate(parts)) if len(parts) > 1 else parts[0]
+    p = R.shape[1] - 1 - t
+    S = float(R[:, 0] @ R[:, 0])
+    centred = R[1:, 1 : 1 + p]
+    variance = np.einsum("ij,ij->j", centred, centred) / S
+    size = np.sqrt(variance + R[0, 1 : 1 + p] ** 2 / S)
+    # A triangle holds a spread to ε of the distance from the shift; moments hold only its square to ε.
+    roles = design.roles(variance, np.sqrt(variance) <= 16 * EPS * size)
+    first = np.concatenate([[0] if design.fit_intercept else [], 1 + roles.exempt]).astype(np.intp)
+    order = np.concatenate([first, 1 + roles.decayed, np.arange(1 + p, 1 + p + t)])
+    R = triangle(R[:, order])
+    h, q = len(first), len(roles.decayed)
+    height = min(h, len(R))
+    body = R[height:, h : h + q] / roles.scale
+    body_y = R[height:, h + q :]
+    return TriangularFit(
+        singular(body, body_y, n),
+        R[:height, :h],
+        R[:height, h + q :],
+        R[:height, h : h + q],
+        roles,
+        p,
+        design.fit_intercept,
+        np.einsum("it,it->t", body_y, body_y),
+        S,
+    )
+
+
+def residual_sum(R: Array, coef: Array, intercept: Array) -> Array:
+    """‖R (−b, −w, 1)‖² for models w (L, t, p), b (L, t): Σ s (residual)² of the rows behind R; shape (L, t)."""
+    L, t, p = coef.shape
+    product = coef.reshape(L * t, p) @ R[:, 1 : 1 + p].T + intercept.reshape(L * t, 1) * R[:, 0]
+    residual = product.reshape(L, t, -1) - R[:, 1 + p :].T
+    return np.asarray(np.einsum("ltm,ltm->lt", residual, residual))

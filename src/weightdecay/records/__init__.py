@@ -1,0 +1,1 @@
+"""What is known after the work: frozen records, and their JSON."""

@@ -1,0 +1,40 @@
+"""Fitted models along a path of decays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class DecayPath:
+    """L fitted models, one per decay.
+
+    Parameters
+    ----------
+    decays : ndarray of shape (L,)
+        λ, ascending unless the caller gave another order; 0 and inf are allowed.
+    coef : ndarray of shape (L, p), or (L, t, p) for t targets or classes
+        Coefficients in the units of the columns.
+    intercept : ndarray of shape (L,) or (L, t)
+    df : ndarray of shape (L,)
+        Effective degrees of freedom, the intercept excluded.
+    train_loss : ndarray of shape (L,), or (L, t) for several targets
+        Mean training loss: mean squared error or log-loss.
+    status : tuple of L str
+        How each model was computed and how exact it is.
+    columns : tuple of str
+        Names of the p columns.
+    """
+
+    decays: Array
+    coef: Array
+    intercept: Array
+    df: Array
+    train_loss: Array
+    status: tuple[str, ...]
+    columns: tuple[str, ...] = ()

@@ -1,0 +1,38 @@
+"""What an iterative solver did, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Weights and loss after every epoch of an iterative fit at one decay.
+
+    Parameters
+    ----------
+    decay : float
+        λ of the fit.
+    weights : ndarray of shape (epochs + 1, p), or (epochs + 1, t, p) for t targets
+        Coefficients in the units of the columns; row 0 is the start.
+    loss : ndarray of shape (epochs + 1,)
+        The objective J: mean training loss plus penalty.
+    converged : bool
+        Whether the gradient met the tolerance.
+    message : str
+        The outcome in one sentence.
+    columns : tuple of str
+        Names of the p columns.
+    """
+
+    decay: float
+    weights: Array
+    loss: Array
+    converged: bool
+    message: str
+    columns: tuple[str, ...] = ()

@@ -1,0 +1,309 @@
+"""`Tuning`: everything that is known after a decay was tuned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.jsonable import encode, number, numbers, pair
+from weightdecay.records.verdict import verdict
+
+Array = NDArray[np.float64]
+
+# A path of more numbers than this stays out of the JSON; it can be had again from the data.
+MAX_PATH_NUMBERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A decay that people use without tuning, and what it costs on the same folds.
+
+    Parameters
+    ----------
+    name : str
+        ``"no decay"``, ``"sklearn alpha=1"`` or ``"infinite decay"``.
+    decay : float
+        λ.
+    mean : float
+        Mean held-out loss.
+    paired : float
+        Standard error of the paired difference to the best decay.
+    """
+
+    name: str
+    decay: float
+    mean: float
+    paired: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting of the other parameters, tuned: a row of the table of a search in a space."""
+
+    params: Mapping[str, Any]
+    decay: float
+    mean: float
+    standard_error: float
+
+
+class Later(Protocol):
+    """What a `Tuning` may still ask of the work it came from; each is computed once, when asked for."""
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Other criteria at the decays."""
+        ...
+
+    def path(self, decays: Array) -> DecayPath:
+        """Fitted models at the decays."""
+        ...
+
+    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
+        """What the user should know."""
+        ...
+
+    def model(self) -> Any:
+        """The estimator, refitted on all rows at the chosen decay."""
+        ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """Results that are already there (read from JSON, or asked for before)."""
+
+    known_opinions: Mapping[str, Array] = field(default_factory=dict)
+    known_path: DecayPath | None = None
+    known_findings: tuple[Finding, ...] = ()
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """The opinions that were stored."""
+        return self.known_opinions
+
+    def path(self, decays: Array) -> DecayPath:
+        """The path that was stored."""
+        if self.known_path is None:
+            raise ValueError("this Tuning was read without its path (it was too large for JSON); use wd.path on the data")
+        return self.known_path
+
+    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
+        """The findings that were stored."""
+        return self.known_findings
+
+    def model(self) -> Any:
+        """No model without the data."""
+        raise ValueError("this Tuning was read from JSON and holds no model; fit the estimator at decay=tuning.decay")
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """How much weight decay: the held-out loss of every decay, the choice, and how sure it is.
+
+    The choice minimises the mean held-out loss ΣW_f L_f(λ)/ΣW_f over the decays tried (``rule="min"``), or takes the
+    largest λ within one standard error of it (``"1se"``).
+
+    Parameters
+    ----------
+    decays : ndarray of shape (L,)
+        λ, ascending.
+    losses : ndarray of shape (F, L)
+        Held-out loss per fold: mean squared error, log-loss or −score; leave-one-out: (1, L).
+    weight : ndarray of shape (F,)
+        Weight of each fold in the mean.
+    mean, standard_error, paired : ndarray of shape (L,)
+        Mean held-out loss, its standard error, and the standard error of its paired difference to the best.
+    decay, decay_min, decay_1se : float
+        The chosen λ; the one of least loss; the largest within one standard error (nan where undefined).
+    window : (float, float)
+        Connected range of λ around the best within ``tolerance`` of its loss; 0 and inf allowed.
+    plausible : (float, float)
+        Connected range whose paired difference to the best is within one paired standard error.
+    status : ndarray of shape (F, L) of str
+    rule, cv, scoring, model_name : str
+        How it was chosen, the folds in words, the metric (``"mean squared error"``, …), the estimator's class.
+    tolerance : float
+        Relative tolerance of the window.
+    standardize : bool
+        Whether λ acts on standardised columns.
+    n_rows : int
+        Rows with positive weight.
+    weight_sum : float
+        Σ of the sample weights, n without weights.
+    y_std : float
+        Standard deviation (1/n) of the target, for other tools' units; nan where it has none.
+    references : tuple of Reference
+        No decay, a common default, infinite decay.
+    columns : tuple of str
+    targets : tuple of Tuning
+        One per target when there are several, else empty; the outer record is then the mean over the targets.
+    trials : tuple of Trial
+        The table of a search in a space, else empty.
+    command : str
+        A line that repeats the work.
+    later : Later
+        Source of what is computed only when asked for; outside equality and JSON.
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 3)); y = X @ [1.0, 0.0, 2.0] + rng.standard_normal(60)
+    >>> tuning = wd.tune(wd.LinearRegression(), X, y)
+    >>> tuning == wd.Tuning.from_json(tuning.to_json())
+    True
+    """
+
+    decays: Array
+    losses: Array
+    weight: Array
+    mean: Array
+    standard_error: Array
+    paired: Array
+    decay: float
+    decay_min: float
+    decay_1se: float
+    window: tuple[float, float]
+    plausible: tuple[float, float]
+    status: NDArray[np.str_]
+    rule: str
+    cv: str
+    scoring: str
+    model_name: str
+    tolerance: float
+    standardize: bool
+    n_rows: int
+    weight_sum: float
+    y_std: float = float("nan")
+    references: tuple[Reference, ...] = ()
+    columns: tuple[str, ...] = ()
+    targets: tuple[Tuning, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    command: str = ""
+    later: Later = field(default_factory=Known, repr=False)
+
+    @cached_property
+    def verdict(self) -> str:
+        """The answer in four lines."""
+        return verdict(self)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the user should know, worst first."""
+        return self.later.findings(self)
+
+    @cached_property
+    def opinions(self) -> Mapping[str, Array]:
+        """Other criteria at the same decays, each (L,): ``"gcv"``, ``"evidence"``, …; smaller is better."""
+        return self.later.opinions(self.decays)
+
+    @cached_property
+    def path(self) -> DecayPath:
+        """The models fitted on all rows at every decay."""
+        return self.later.path(self.decays)
+
+    @cached_property
+    def model(self) -> Any:
+        """The estimator, refitted on all rows at the chosen decay."""
+        return self.later.model()
+
+    def reference(self, name: str) -> Reference | None:
+        """The reference of that name, if it was evaluated."""
+        return next((one for one in self.references if one.name == name), None)
+
+    @property
+    def best(self) -> int:
+        """Index of `decay_min` in `decays`."""
+        return int(np.flatnonzero(self.decays == self.decay_min)[0])
+
+    def settled(self) -> Tuning:
+        """The same record, everything lazy computed, holding neither data nor model."""
+        path = self.path if self._path_fits() else None
+        known = Known(self.opinions, path, self.findings)
+        return replace(self, targets=tuple(one.settled() for one in self.targets), later=known)
+
+    def _path_fits(self) -> bool:
+        """Whether the path is small enough for JSON."""
+        numbers_in_path = len(self.decays) * max(len(self.columns), 1) * max(len(self.targets), 1)
+        return numbers_in_path <= MAX_PATH_NUMBERS and not (
+            isinstance(self.later, Known) and self.later.known_path is None
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON types."""
+        plain = {name: encode(getattr(self, name)) for name in _PLAIN}
+        return plain | {
+            "verdict": self.verdict,
+            "findings": [vars(one) for one in self.findings],
+            "opinions": encode(self.opinions),
+            "path": encode(vars(self.path)) if self._path_fits() else None,
+            "references": [encode(vars(one)) for one in self.references],
+            "trials": [encode(vars(one)) for one in self.trials],
+            "targets": [one.to_dict() for one in self.targets],
+        }
+
+    def to_json(self) -> str:
+        """The record as one JSON object; everything lazy is computed."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Tuning:
+        """The record from its JSON text; the inverse of `to_json`."""
+        return _from_dict(json.loads(text))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tuning) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Callable[[str], Tuning], tuple[str]]:
+        return Tuning.from_json, (self.to_json(),)
+
+
+_ARRAYS = ("decays", "losses", "weight", "mean", "standard_error", "paired")
+_FLOATS = ("decay", "decay_min", "decay_1se", "tolerance", "weight_sum", "y_std")
+_TEXTS = ("rule", "cv", "scoring", "model_name", "command")
+_PLAIN = (*_ARRAYS, *_FLOATS, *_TEXTS, "window", "plausible", "status", "standardize", "n_rows", "columns")
+
+
+def _path(data: dict[str, Any] | None) -> DecayPath | None:
+    """A path from its JSON form."""
+    if data is None:
+        return None
+    arrays = {name: numbers(data[name]) for name in ("decays", "coef", "intercept", "df", "train_loss")}
+    return DecayPath(**arrays, status=tuple(data["status"]), columns=tuple(data["columns"]))
+
+
+def _from_dict(data: dict[str, Any]) -> Tuning:
+    """A `Tuning` from JSON types."""
+    known = Known(
+        {name: numbers(values) for name, values in data["opinions"].items()},
+        _path(data["path"]),
+        tuple(Finding(**one) for one in data["findings"]),
+    )
+    return Tuning(
+        **{name: numbers(data[name]) for name in _ARRAYS},
+        **{name: number(data[name]) for name in _FLOATS},
+        **{name: data[name] for name in _TEXTS},
+        window=pair(data["window"]),
+        plausible=pair(data["plausible"]),
+        status=np.asarray(data["status"], dtype=np.str_),
+        standardize=data["standardize"],
+        n_rows=data["n_rows"],
+        columns=tuple(data["columns"]),
+        references=tuple(
+            Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
+            for one in data["references"]
+        ),
+        trials=tuple(
+            Trial(one["params"], number(one["decay"]), number(one["mean"]), number(one["standard_error"]))
+            for one in data["trials"]
+        ),
+        targets=tuple(_from_dict(one) for one in data["targets"]),
+        later=known,
+    )

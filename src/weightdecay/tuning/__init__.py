@@ -1,0 +1,1 @@
+"""How much: the protocol, folds, search, selection."""

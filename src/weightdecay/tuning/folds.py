@@ -1,0 +1,227 @@
+"""Folds: which rows train and which are held out, as few disjoint cells of rows as possible.
+
+Every training set and every test set is a union of *cells*. A cell is a set of rows that the folds of one partition
+never separate, so whatever is additive over rows (moments) is computed once per cell and summed per fold. K-fold has K
+cells; repeated k-fold has one partition per repeat; overlapping and time-series splits share cells where that is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Rows by cell, and folds as unions of cells.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n,)
+        Cell of every row; −1 for rows that none of these folds uses.
+    n_cells : int
+    train, test : tuple of tuple of int
+        The cells of each fold's training and test rows.
+    """
+
+    label: NDArray[np.int32]
+    n_cells: int
+    train: tuple[tuple[int, ...], ...]
+    test: tuple[tuple[int, ...], ...]
+
+    def rows(self, cells: tuple[int, ...]) -> Index:
+        """Indices of the rows in some cells, ascending."""
+        inside = np.zeros(self.n_cells + 1, dtype=bool)
+        inside[list(cells)] = True
+        return np.flatnonzero(inside[self.label])
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """A plan of F folds over n rows.
+
+    Parameters
+    ----------
+    n : int
+    partitions : tuple of Partition
+        Their folds in order are the folds of the plan; empty for leave-one-out, which is symbolic.
+    repeat : ndarray of shape (F,)
+        Which repetition a fold belongs to; standard errors are taken within repetitions.
+    text : str
+        The plan in words.
+    """
+
+    n: int
+    partitions: tuple[Partition, ...]
+    repeat: Index
+    text: str
+
+    @property
+    def leave_one_out(self) -> bool:
+        """Whether every row is a fold of its own."""
+        return not self.partitions
+
+    def splits(self) -> Iterable[tuple[Index, Index]]:
+        """Training and test rows of every fold."""
+        for partition in self.partitions:
+            for train, test in zip(partition.train, partition.test, strict=True):
+                yield partition.rows(train), partition.rows(test)
+
+
+def leave_one_out(n: int) -> Folds:
+    """Every row held out once."""
+    if n < 2:
+        raise ValueError(f"leave-one-out needs at least 2 rows, got {n}; give more data or fix decay=")
+    return Folds(n, (), np.zeros(1, dtype=np.intp), f"leave-one-out over {n} rows")
+
+
+def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
+    """K shuffled folds, the very rows of scikit-learn's ``KFold(k, shuffle=True, random_state=random_state or 0)``."""
+    from sklearn.utils import check_random_state
+
+    if k < 2:
+        raise ValueError(f"cv={k}: a number of folds is at least 2; give cv=5 or cv='loo'")
+    if n < k:
+        raise ValueError(f"cv={k} folds need at least {k} rows, got {n}; give fewer folds or cv='loo'")
+    order = np.arange(n)
+    check_random_state(0 if random_state is None else random_state).shuffle(order)
+    sizes = np.full(k, n // k, dtype=np.intp)
+    sizes[: n % k] += 1
+    label = np.empty(n, dtype=np.int32)
+    label[order] = np.repeat(np.arange(k, dtype=np.int32), sizes)
+    train = tuple(tuple(cell for cell in range(k) if cell != fold) for fold in range(k))
+    partition = Partition(label, k, train, tuple((fold,) for fold in range(k)))
+    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} folds")
+
+
+def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, random_state: Any = None) -> Folds:
+    """The folds that a ``cv`` argument means for n rows.
+
+    Parameters
+    ----------
+    cv : int, "loo", scikit-learn splitter, or iterable of (train, test) index arrays
+        An int shuffles with ``random_state`` (None = 0), by whole groups if groups are given.
+    n : int
+        Number of rows.
+    y, groups : array-like of shape (n,), optional
+        Passed on to splitters that use them.
+    random_state : int, RandomState or None
+
+    Raises
+    ------
+    ValueError
+        When the folds cannot be had from these rows; the sentence says which and why.
+    """
+    if groups is not None and len(groups) != n:
+        raise ValueError(f"groups has {len(groups)} entries for {n} rows; give one group label per row")
+    if isinstance(cv, str):
+        if cv != "loo":
+            raise ValueError(f"cv={cv!r} is not known; give 'auto', 'loo', an int, a scikit-learn splitter or a list of splits")
+        if groups is not None:
+            raise ValueError("cv='loo' would split groups; give cv=5 (by whole groups) or a group splitter")
+        return leave_one_out(n)
+    if isinstance(cv, int | np.integer):
+        return k_folds(n, int(cv), random_state) if groups is None else _group_folds(n, int(cv), groups, random_state)
+    if isinstance(cv, Iterable):
+        pairs = list(cv)
+        return from_splits(pairs, n, f"{len(pairs)} given folds")
+    pairs = list(cv.split(np.zeros((n, 1)), y, groups))
+    return from_splits(pairs, n, f"{len(pairs)} folds of {type(cv).__name__}")
+
+
+def _group_folds(n: int, k: int, groups: Any, random_state: Any) -> Folds:
+    """K folds of whole groups, shuffled."""
+    from sklearn.model_selection import GroupKFold
+
+    found = len(np.unique(np.asarray(groups)))
+    if found < 2:
+        raise ValueError("groups holds a single group; at least 2 are needed to hold one out")
+    k = min(k, found)
+    splitter = GroupKFold(k, shuffle=True, random_state=0 if random_state is None else random_state)
+    return from_splits(list(splitter.split(np.zeros((n, 1)), None, groups)), n, f"{k} folds by group")
+
+
+def from_splits(pairs: Sequence[tuple[Any, Any]], n: int, text: str) -> Folds:
+    """A plan from explicit pairs of training and test rows (indices or boolean masks)."""
+    if not pairs:
+        raise ValueError("cv gave no folds; give at least one pair of training and test rows")
+    status = [_membership(number, pair, n) for number, pair in enumerate(pairs)]
+    repeat = _repetitions(status)
+    return Folds(n, tuple(_partitions(status)), repeat, text)
+
+
+def _membership(number: int, pair: tuple[Any, Any], n: int) -> NDArray[np.int32]:
+    """Per row: 0 unused, 1 training, 2 test."""
+    status = np.zeros(n, dtype=np.int32)
+    for value, rows in zip((1, 2), pair, strict=True):
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp, copy=False)
+        if index.size == 0:
+            raise ValueError(f"fold {number} has no {'training' if value == 1 else 'test'} rows; drop that fold")
+        if index.min() < 0 or index.max() >= n:
+            raise ValueError(f"fold {number} names row {int(index.max())}, but there are {n} rows (0 to {n - 1})")
+        if value == 2 and status[index].any():
+            raise ValueError(f"fold {number} holds out rows that it also trains on; its error would be too good")
+        if np.unique(index).size != index.size:
+            raise ValueError(f"fold {number} names a row more than once; use sample_weight to count rows twice")
+        status[index] = value
+    return status
+
+
+def _repetitions(status: list[NDArray[np.int32]]) -> Index:
+    """A new repetition begins where test rows come again; single-fold repetitions are merged into one."""
+    repeat = np.zeros(len(status), dtype=np.intp)
+    seen = np.zeros(status[0].size, dtype=bool)
+    for fold, one in enumerate(status):
+        test = one == 2
+        repeat[fold] = repeat[fold - 1] if fold else 0
+        if (seen & test).any():
+            repeat[fold] += 1
+            seen[:] = False
+        seen |= test
+    return repeat if np.bincount(repeat).min() > 1 else np.zeros_like(repeat)
+
+
+def _partitions(status: list[NDArray[np.int32]]) -> Iterable[Partition]:
+    """Greedily put folds into one partition while their common cells stay few.
+
+    A partition of m folds costs one pass of products over the rows and one moment matrix per cell; alone, each fold
+    would cost a pass and two matrices. Joint cells are therefore worth having up to about twice the number of folds, and
+    further while each still holds many rows.
+    """
+    start = 0
+    n = status[0].size
+    while start < len(status):
+        label, n_cells, stop = np.zeros(n, dtype=np.int64), 1, start
+        while stop < len(status):
+            joint, joint_cells = _refined(label, status[stop])
+            folds = stop - start + 1
+            if stop > start and joint_cells > max(2 * folds + 1, min(64, n // 256)):
+                break
+            label, n_cells, stop = joint, joint_cells, stop + 1
+        yield _partition(label, n_cells, status[start:stop])
+        start = stop
+
+
+def _refined(label: NDArray[np.int64], status: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
+    """Cells split by one more fold, numbered without gaps."""
+    code = label * 3 + status
+    used = np.bincount(code) > 0
+    return (np.cumsum(used) - 1)[code], int(used.sum())
+
+
+def _partition(label: NDArray[np.int64], n_cells: int, status: list[NDArray[np.int32]]) -> Partition:
+    """Folds as unions of cells; a cell that no fold uses becomes −1."""
+    member = np.zeros(n_cells, dtype=np.intp)
+    member[label] = np.arange(label.size)
+    role = np.stack([one[member] for one in status])  # (folds, cells): 0 unused, 1 training, 2 test
+    number = np.where((role > 0).any(axis=0), np.cumsum((role > 0).any(axis=0)) - 1, -1)
+    train = tuple(tuple(number[row == 1].tolist()) for row in role)
+    test = tuple(tuple(number[row == 2].tolist()) for row in role)
+    return Partition(number[label].astype(np.int32), int(number.max()) + 1, train, test)

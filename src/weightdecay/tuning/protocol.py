@@ -1,0 +1,103 @@
+"""The protocol that lets one `tune` serve every engine: Fitter → Problem → Split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.held_out import HeldOut
+from weightdecay.tuning.folds import Folds
+
+Array = NDArray[np.float64]
+Scorer = Callable[..., float]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a `Tuning` reports of the problem it came from.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows with positive weight.
+    weight_sum : float
+        Σ of the sample weights.
+    y_std : float
+        Standard deviation of the target (1/n), nan for several targets.
+    n_targets : int
+    columns : tuple of str
+    model_name : str
+        Class of the estimator.
+    standardize : bool
+    loss_name : str
+        The loss in words, ``"mean squared error"``.
+    natural_cv : str or int
+        What ``cv="auto"`` means for these data: ``"loo"`` or a number of folds.
+    references : tuple of (str, float)
+        Decays that people use without tuning, by name.
+    """
+
+    n_rows: int
+    weight_sum: float
+    y_std: float
+    n_targets: int
+    columns: tuple[str, ...]
+    model_name: str
+    standardize: bool
+    loss_name: str
+    natural_cv: str | int
+    references: tuple[tuple[str, float], ...]
+
+
+class Split(Protocol):
+    """A problem with all its folds factorised together; asked for held-out losses again and again."""
+
+    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+        """Held-out losses of every fold at the decays (0 and inf allowed, any order)."""
+        ...
+
+
+class Problem(Protocol):
+    """A fitter opened on data: validated, immutable, in the engine's own form."""
+
+    def facts(self) -> Facts:
+        """What is known of the data."""
+        ...
+
+    def candidates(self) -> Array:
+        """A coarse regular lattice in log λ that spans the natural scale of these data, ascending."""
+        ...
+
+    def split(self, folds: Folds) -> Split:
+        """Factorise every fold together."""
+        ...
+
+    def path(self, decays: Array) -> DecayPath:
+        """Models fitted on all rows, one per decay."""
+        ...
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Other criteria for the choice of λ, each (L,) or (L, t); smaller is better."""
+        ...
+
+    def estimator(self, decay: float | Array) -> Any:
+        """The estimator fitted on all rows at a decay, or at one decay per target."""
+        ...
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the data themselves give to say."""
+        ...
+
+
+class Fitter(Protocol):
+    """Opens problems."""
+
+    def open(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
+        """Validate the data and take them into the engine's own form."""
+        ...

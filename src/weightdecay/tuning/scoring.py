@@ -1,0 +1,56 @@
+"""Scoring: any scikit-learn scorer, applied to predictions that are already there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import check_scoring
+
+from weightdecay.tuning.protocol import Scorer
+
+Array = NDArray[np.float64]
+
+
+class Predicted(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A regressor that has already predicted; it lets scorers work on shared computations."""
+
+    def __init__(self, prediction: Array | None = None) -> None:
+        self.prediction = prediction
+
+    def fit(self, X: Any, y: Any) -> Predicted:
+        """Nothing is left to fit."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict(self, X: Any) -> Array:
+        """The predictions it holds."""
+        assert self.prediction is not None
+        return self.prediction
+
+
+def as_scorer(scoring: Any) -> Scorer | None:
+    """A scorer from a name, a scorer or None (the engine's own loss)."""
+    if scoring is None:
+        return None
+    scorer: Scorer = check_scoring(Predicted(), scoring=scoring)
+    return scorer
+
+
+def scoring_name(scoring: Any, loss_name: str) -> str:
+    """The metric in words."""
+    if scoring is None:
+        return loss_name
+    return f"−{scoring}" if isinstance(scoring, str) else f"−{getattr(scoring, '__name__', type(scoring).__name__)}"
+
+
+def loss_of_predictions(scorer: Scorer, X: Any, y: Array, prediction: Array, weight: Array | None) -> float:
+    """−score of predictions (m,) or (m, t) on held-out rows; weights go to the scorer, which says if it takes none."""
+    held = Predicted(prediction)
+    if weight is None:
+        return -float(scorer(held, X, y))
+    return -float(scorer(held, X, y, sample_weight=weight))
