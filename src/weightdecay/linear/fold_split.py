@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from weightdecay.linear.design import Design, Reduced, reduce
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather, total
 from weightdecay.linear.rows import Rows
-from weightdecay.linear.spectrum import Diagonal, Tridiagonal, diagonal, tridiagonal
+from weightdecay.linear.spectrum import Tridiagonal, tridiagonal
 from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds, Partition
@@ -52,30 +52,15 @@ class GramFit:
             U[finite] = self.factor.solutions(precisions[finite])
         return self.reduced.models(U)
 
-    @cached_property
-    def spectrum(self) -> Diagonal:
-        """Eigenvalues and eigenvectors, when something needs them."""
-        return diagonal(gram(self.factor), self.reduced.r)
+    def condition(self, precisions: Array | float) -> Array:
+        """Condition number of G + ΛI."""
+        smallest, largest = self.factor.extremes if self.reduced.q else (1.0, 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(np.isinf(precisions), 1.0, (largest + precisions) / (smallest + precisions))
 
     def trusted(self, precisions: Array) -> NDArray[np.bool_]:
         """Where the moments carry enough digits for G + ΛI."""
-        if self.reduced.q == 0:
-            return np.ones(len(precisions), dtype=bool)
-        smallest, largest = self.factor.extremes
-        with np.errstate(divide="ignore", invalid="ignore"):
-            condition = np.where(np.isinf(precisions), 1.0, (largest + precisions) / (smallest + precisions))
-        return np.asarray(condition * self.reduced.cancelled <= ILL)
-
-
-def gram(factor: Tridiagonal) -> Array:
-    """G again, from its tridiagonal form."""
-    q = len(factor.d)
-    T = np.diag(factor.d) + np.diag(factor.e, 1) + np.diag(factor.e, -1)
-    from weightdecay.linear.spectrum import rotated
-
-    half = rotated(factor.reflectors, factor.tau, T, "N")
-    whole = rotated(factor.reflectors, factor.tau, np.ascontiguousarray(half.T), "N")
-    return np.asarray((whole + whole.T) / 2).reshape(q, q)
+        return np.asarray(self.condition(precisions) * self.reduced.cancelled <= ILL)
 
 
 def fit_moments(training: Moments, design: Design) -> GramFit:

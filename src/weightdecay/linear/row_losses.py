@@ -1,0 +1,68 @@
+"""Row losses: mean, standard error and paired error of L decays over many rows, without keeping the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.held_out import HeldOut
+from weightdecay.tuning.selection import smallest
+
+Array = NDArray[np.float64]
+
+
+class RowLosses:
+    """Weighted sums over rows of losses at L decays, added block by block.
+
+    The standard error of the mean over n rows with weights W is √(Σ W (loss − mean)²/ΣW/(n − 1)). Paired errors need the
+    products of the losses of two decays; they are kept of *differences to one reference decay*, chosen from the first
+    block, so that what cancels between similar decays cancels before it is squared.
+    """
+
+    def __init__(self, decays: Array) -> None:
+        L = len(decays)
+        self.decays = decays
+        self.reference = -1
+        self.start = np.zeros(L)
+        self.weight, self.rows = 0.0, 0
+        self.first, self.second, self.product = np.zeros(L), np.zeros(L), np.zeros((L, L))
+        self.reference_first, self.reference_second, self.crossed = 0.0, 0.0, np.zeros(L)
+
+    def add(self, loss: Array, weight: Array) -> None:
+        """Add the losses (m, L) of m rows with positive weights (m,)."""
+        if self.reference < 0:
+            mean = np.average(loss, axis=0, weights=weight)
+            self.reference = smallest(self.decays, mean)
+            self.start = mean
+        own = loss[:, self.reference] - self.start[self.reference]
+        difference = loss - loss[:, [self.reference]]
+        weighted = difference * weight[:, None]
+        self.weight += float(weight.sum())
+        self.rows += len(weight)
+        self.first += weighted.sum(axis=0)
+        self.product += weighted.T @ difference
+        self.crossed += own @ weighted
+        self.reference_first += float(weight @ own)
+        self.reference_second += float(weight @ own**2)
+
+    def held_out(self, status: NDArray[np.str_]) -> HeldOut:
+        """The record: one fold-like row of mean losses."""
+        W, n = self.weight, self.rows
+        difference, own = self.first / W, self.reference_first / W
+        mean = self.start[self.reference] + own + difference
+        square = (np.diagonal(self.product) + 2 * self.crossed + self.reference_second) / W
+        best = smallest(self.decays, mean)
+        paired_square = (np.diagonal(self.product) - 2 * self.product[best] + self.product[best, best]) / W
+        spread = np.maximum([square - (own + difference) ** 2, paired_square - (difference - difference[best]) ** 2], 0.0)
+        error, paired = np.sqrt(spread / max(n - 1, 1)) if n > 1 else np.full((2, len(mean)), np.nan)
+        return HeldOut(self.decays, mean[None, :], np.array([W]), error, paired, status[None, :])
+
+
+def averaged(targets: tuple[HeldOut, ...]) -> HeldOut:
+    """The mean over targets; its errors are the means of theirs, as if they rose and fell together."""
+    if len(targets) == 1:
+        return targets[0]
+    loss = np.mean([one.loss for one in targets], axis=0)
+    error, paired = (np.mean([getattr(one, name) for one in targets], axis=0) for name in ("standard_error", "paired"))
+    first = targets[0]
+    return HeldOut(first.decays, loss, first.weight, error, paired, first.status, targets)

@@ -1,0 +1,154 @@
+"""Sides: the same ridge problem through its columns (tall), its rows (wide), or a Krylov space (large and sparse).
+
+Each side answers the same questions; `ridge` asks them and never how.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.design import Design
+from weightdecay.linear.dual import DualFit, dual_models, fit_duals
+from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit
+from weightdecay.linear.fold_split import open_folds
+from weightdecay.linear.leave_one_out import LeaveOneOut
+from weightdecay.linear.polish import polished
+from weightdecay.linear.rows import Rows
+from weightdecay.linear.whole import Models, Whole, open_whole, spectral_sums
+from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.protocol import Split
+
+Array = NDArray[np.float64]
+
+
+class Side(Protocol):
+    """One way through a ridge problem."""
+
+    name: str
+
+    def split(self, folds: Folds) -> Split:
+        """Factorise all folds."""
+        ...
+
+    def models(self, precisions: Array) -> Models:
+        """Models on all rows, one per Λ."""
+        ...
+
+    def solution(self, precision: float) -> tuple[Array, Array, bool]:
+        """Coefficients (t, p) and intercepts (t,) at one Λ to working accuracy; False if digits are at risk."""
+        ...
+
+    def scale(self) -> float:
+        """The trace of G: a bound of its eigenvalues, and the size from which candidates are counted."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Tall:
+    """p × p moments."""
+
+    rows: Rows
+    design: Design
+    centre: Array
+    name: str = "moments"
+
+    @cached_property
+    def whole(self) -> Whole:
+        """All rows as one training set."""
+        return open_whole(self.rows, self.design, self.centre)
+
+    def split(self, folds: Folds) -> Split:
+        """Moments of the cells, or one rotation for leave-one-out."""
+        if folds.leave_one_out:
+            return LeaveOneOut(self.rows, self.whole.rotation())
+        return open_folds(self.rows, self.design, self.centre, folds)
+
+    def models(self, precisions: Array) -> Models:
+        """From the factorised whole."""
+        return self.whole.models(precisions)
+
+    def solution(self, precision: float) -> tuple[Array, Array, bool]:
+        """From the factorised whole, corrected by residuals of the rows where moments have lost digits."""
+        models = self.models(np.array([precision]))
+        coef, intercept = models.coef[0], models.intercept[0]
+        if self.whole.small or models.exact[0]:
+            return coef, intercept, self.whole.triangular_condition(precision) <= 1e8
+        if self.whole.fit.condition(precision) > 1e3:
+            coef, intercept = polished(self.whole, precision, coef, intercept)
+        return coef, intercept, True
+
+    def scale(self) -> float:
+        """Number of decayed columns times Σs, since each is scaled to variance 1, or the trace itself."""
+        if self.whole.small:
+            return float(self.whole.triangular.diagonal.d.sum())
+        return float(np.trace(self.whole.reduced.G))
+
+
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """n × n kernels."""
+
+    rows: Rows
+    design: Design
+    centre: Array
+    name: str = "kernel"
+
+    @cached_property
+    def offset(self) -> Array:
+        """What the centre predicts, (n, t)."""
+        if not self.centre.any():
+            return np.zeros((self.rows.n, self.rows.t))
+        return np.asarray(self.rows.X @ self.centre.T, dtype=np.float64)
+
+    @cached_property
+    def whole(self) -> DualFit:
+        """All rows with weight as one training set."""
+        used = np.flatnonzero(self.rows.s > 0)
+        (fit,) = fit_duals(self.rows, self.design, [used], [used], self.rows.Y - self.offset)
+        return fit
+
+    def split(self, folds: Folds) -> Split:
+        """A kernel per training set."""
+        if folds.leave_one_out:
+            return DualLeaveOneOut(self.rows, self.whole, self.offset)
+        pairs = [(train[self.rows.s[train] > 0], test) for train, test in folds.splits()]
+        trains, tests = [train for train, _ in pairs], [test for _, test in pairs]
+        fits = fit_duals(self.rows, self.design, trains, tests, self.rows.Y - self.offset)
+        return DualSplit(self.rows, folds, fits, self.offset)
+
+    def models(self, precisions: Array) -> Models:
+        """From the factorised kernel."""
+        coef, intercept = dual_models(self.rows, self.whole, precisions)
+        residual, alpha = self.whole.training_residuals(precisions), self.whole.duals(precisions)
+        K, _ = self.whole.projected
+        rss = np.einsum("lmt,lmt->lt", residual, residual)
+        finite = np.where(np.isfinite(precisions), precisions, 0.0)[:, None]
+        shrunk = rss + finite * np.einsum("lmt,lmt->lt", alpha, K @ alpha)
+        eigenvalues = self._eigenvalues()
+        df, log_det = spectral_sums(eigenvalues, precisions)
+        df = df + len(self.whole.columns.exempt)
+        exact = np.zeros(len(precisions), dtype=bool)
+        undecayed = self.whole.basis.shape[1]
+        return Models(coef + self.centre, intercept, rss, shrunk, df, log_det, exact, undecayed)
+
+    def _eigenvalues(self) -> Array:
+        """Of the kernel, from whichever factorisation is there."""
+        spectrum = self.whole.__dict__.get("spectrum")
+        return np.asarray(self.whole.factor.eigenvalues if spectrum is None else spectrum.eigenvalues)
+
+    def solution(self, precision: float) -> tuple[Array, Array, bool]:
+        """From the factorised kernel."""
+        models = self.models(np.array([precision]))
+        d = np.maximum(self._eigenvalues(), 0.0)
+        positive = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)]
+        condition = (d.max(initial=1.0) + precision) / (positive.min(initial=1.0) + precision)
+        return models.coef[0], models.intercept[0], bool(np.isinf(precision) or condition <= 1e5)
+
+    def scale(self) -> float:
+        """Trace of the kernel."""
+        return float(np.trace(self.whole.projected[0]))

@@ -1,0 +1,187 @@
+"""Whole: tall data with all rows in one training set, for leave-one-out, final models and opinions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.design import Design, Reduced, reduce
+from weightdecay.linear.fold_split import SMALL, GramFit
+from weightdecay.linear.leave_one_out import Rotation
+from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
+from weightdecay.linear.rows import Rows
+from weightdecay.linear.spectrum import Diagonal, diagonal, tridiagonal
+from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
+
+Array = NDArray[np.float64]
+
+# Leverages need eigenvectors, whose small directions lose digits sooner than solutions do.
+ILL_LEVERAGE = 1e7
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """L models about no shift, and what the training rows say of them.
+
+    Parameters
+    ----------
+    coef, intercept : ndarray of shape (L, t, p), (L, t)
+    rss : ndarray of shape (L, t)
+        Σ s (residual)².
+    shrunk : ndarray of shape (L, t)
+        Σ s (residual)² + Λ‖u‖², the restricted likelihood's sum of squares.
+    df : ndarray of shape (L,)
+        Effective degrees of freedom without the intercept.
+    log_det : ndarray of shape (L,)
+        Σ log(1 + d_j/Λ).
+    exact : ndarray of shape (L,) of bool
+        Where triangles were needed.
+    """
+
+    coef: Array
+    intercept: Array
+    rss: Array
+    shrunk: Array
+    df: Array
+    log_det: Array
+    exact: NDArray[np.bool_]
+    undecayed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """All rows as one training set."""
+
+    rows: Rows
+    design: Design
+    centre: Array
+    shift: Shift
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether triangles are as good as free."""
+        return bool(self.rows.n * (1.0 + self.rows.p + self.rows.t) ** 2 < SMALL)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments of all rows: one pass."""
+        ((found,),) = gather(self.rows, [np.zeros(self.rows.n, dtype=np.int32)], [1], self.shift)
+        return found.about_centre(self.centre) if self.centre.any() else found
+
+    @cached_property
+    def reduced(self) -> Reduced:
+        """The decayed part."""
+        return reduce(self.moments, self.design)
+
+    @cached_property
+    def fit(self) -> GramFit:
+        """Tridiagonalised."""
+        return GramFit(self.reduced, tridiagonal(np.array(self.reduced.G), self.reduced.r))
+
+    @cached_property
+    def diagonal(self) -> Diagonal:
+        """Diagonalised."""
+        return diagonal(self.reduced.G, self.reduced.r)
+
+    @cached_property
+    def triangle(self) -> Array:
+        """Square-root moments of all rows: another pass, when needed."""
+        labels = [np.zeros(self.rows.n, dtype=np.int32)]
+        ((found,),) = gather_triangles(self.rows, labels, [1], self.shift, self.centre)
+        return found
+
+    @cached_property
+    def triangular(self) -> TriangularFit:
+        """The decayed part from the triangle, diagonalised."""
+        return fit_triangle([self.triangle], self.design, self.rows.t, self.rows.n)
+
+    def triangular_condition(self, precision: float) -> float:
+        """Condition number of G + ΛI on the directions that are not rounding error."""
+        d = self.triangular.diagonal.d
+        return float((d[-1] + precision) / (d[0] + precision)) if len(d) and np.isfinite(precision) else 1.0
+
+    def models(self, precisions: Array) -> Models:
+        """Models at prior precisions Λ (0 and inf allowed)."""
+        exact = np.ones(len(precisions), dtype=bool) if self.small else ~self.fit.trusted(precisions)
+        L, t = len(precisions), self.rows.t
+        coef, intercept = np.empty((L, t, self.rows.p)), np.empty((L, t))
+        rss, df, log_det, shrunk = np.empty((L, t)), np.empty(L), np.empty(L), np.empty((L, t))
+        for mask, fit, spectrum in self._sides(exact):
+            coef[mask], intercept[mask] = fit.models(precisions[mask])
+            if fit is self.__dict__.get("triangular"):
+                rss[mask] = residual_sum(self.triangle, coef[mask], intercept[mask])
+            else:
+                rss[mask] = np.maximum(self.moments.residual_sum(coef[mask], intercept[mask]), 0.0)
+            df[mask], log_det[mask] = spectral_sums(spectrum, precisions[mask])
+        roles = self.triangular.roles if exact.any() else self.reduced.roles
+        scaled = coef[:, :, roles.decayed] * roles.scale
+        finite = np.where(np.isfinite(precisions), precisions, 0.0)
+        shrunk = rss + finite[:, None] * np.einsum("ltq,ltq->lt", scaled, scaled)
+        df += len(roles.exempt)
+        coef = coef + self.centre
+        intercept = intercept + self.shift.y - coef @ self.shift.x
+        undecayed = len(roles.exempt) + int(self.design.fit_intercept)
+        return Models(coef, intercept, rss, shrunk, df, log_det, exact & (not self.small), undecayed)
+
+    def _sides(self, exact: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], GramFit | TriangularFit, Array]]:
+        """Which decays go through the moments and which through the triangle."""
+        sides: list[tuple[NDArray[np.bool_], GramFit | TriangularFit, Array]] = []
+        if (~exact).any():
+            sides.append((~exact, self.fit, self.fit.factor.eigenvalues))
+        if exact.any():
+            sides.append((exact, self.triangular, self.triangular.diagonal.eigenvalues))
+        return sides
+
+    def rotation(self) -> Rotation:
+        """Rows to eigen-coordinates, from the triangle where the moments would cost digits."""
+        if not self.small:
+            d = self.diagonal.d
+            if len(d) == self.reduced.q and (len(d) == 0 or d[-1] * self.reduced.cancelled <= ILL_LEVERAGE * d[0]):
+                return self._rotation_of_moments()
+        return self._rotation_of_triangle()
+
+    def _rotation_of_triangle(self) -> Rotation:
+        """Through the head's pseudo-inverse."""
+        fit = self.triangular
+        inverse = np.linalg.pinv(fit.head, rcond=1e-14) if fit.head.size else np.zeros(fit.head.shape[::-1])
+        return self._assembled(fit.roles.exempt, inverse, (fit.diagonal, fit.roles, fit.head_x), fit.head_y)
+
+    def _rotation_of_moments(self) -> Rotation:
+        """Through the inverse square root of the undecayed block of the moments."""
+        roles, moments = self.reduced.roles, self.moments
+        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + roles.exempt]).astype(np.intp)
+        block = moments.zz[np.ix_(head, head)]
+        root = np.sqrt(np.maximum(np.diagonal(block), np.finfo(float).tiny))
+        d, V = np.linalg.eigh(block / np.outer(root, root)) if len(head) else (np.zeros(0), np.zeros((0, 0)))
+        keep = d > 1e-13
+        inverse = (V[:, keep] / np.sqrt(d[keep])) / root[:, None]
+        head_x = inverse.T @ moments.zz[np.ix_(head, 1 + roles.decayed)]
+        return self._assembled(roles.exempt, inverse, (self.diagonal, roles, head_x), inverse.T @ moments.zy[head])
+
+    def _assembled(self, exempt: NDArray[np.intp], inverse: Array, parts: tuple, base: Array) -> Rotation:  # type: ignore[type-arg]
+        """The maps of `Rotation` from the inverse root (head, h) of the undecayed block."""
+        spectrum, roles, head_x = parts
+        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + exempt]).astype(np.intp)
+        scaled = spectrum.V / roles.scale[:, None]
+        A = np.zeros((1 + self.rows.p, spectrum.V.shape[1]))
+        A[1 + roles.decayed] = scaled
+        A[head] -= inverse @ (head_x @ scaled)
+        N = np.zeros((1 + self.rows.p, inverse.shape[1]))
+        N[head] = inverse
+        return Rotation(A, N, base, spectrum, (self.shift.x, self.shift.y), self.centre)
+
+
+def spectral_sums(eigenvalues: Array, precisions: Array) -> tuple[Array, Array]:
+    """Σ d/(d + Λ) and Σ log(1 + d/Λ) over positive eigenvalues, each (L,)."""
+    d = np.maximum(eigenvalues, 0.0)
+    d = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)][:, None]
+    with np.errstate(divide="ignore"):
+        return (d / (d + precisions)).sum(axis=0), np.log1p(d / precisions).sum(axis=0)
+
+
+def open_whole(rows: Rows, design: Design, centre: Array) -> Whole:
+    """Tall data as one training set; rows are read when something is asked for."""
+    return Whole(rows, design, centre, choose_shift(rows, design.fit_intercept))

@@ -1,0 +1,68 @@
+"""The README is true: its Python runs as it stands, and so do its commands, away from the checkout."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def elsewhere(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder but for the examples, as the working directory."""
+    shutil.copytree(repository / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def blocks(text: str, languages: str) -> list[str]:
+    """What stands in the fenced blocks of some languages (alternatives of a regular expression)."""
+    return re.findall(rf"^```(?:{languages})\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_its_python_runs(readme: str, elsewhere: Path) -> None:
+    python = blocks(readme, "python|pycon")
+    assert python
+    names: dict[str, object] = {}
+    for number, block in enumerate(python, start=1):
+        if ">>>" in block:
+            test = doctest.DocTestParser().get_doctest(block, names, f"README, Python block {number}", "README.md", 0)
+            told: list[str] = []
+            result = doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=told.append, clear_globs=False)
+            assert not result.failed, "".join(told)
+            names.update(test.globs)
+        else:
+            exec(compile(block, f"README, Python block {number}", "exec"), names)
+
+
+def test_its_commands_run(readme: str, elsewhere: Path) -> None:
+    lines = "\n".join(blocks(readme, "sh|bash|console")).replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    # scripts/tune is the command after an installation, which the tests already stand on.
+    commands = [["weightdecay", "tune", *words[1:]] if words[:1] == ["scripts/tune"] else words for words in commands]
+    ours = [words for words in commands if words[:1] == ["weightdecay"]]
+    assert ours
+    for words in ours:
+        line = [sys.executable, "-m", *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr}"
+
+
+def test_the_scripts_that_it_names_are_there(readme: str, repository: Path) -> None:
+    named = set(re.findall(r"\bscripts/[\w-]+", readme))
+    assert {"scripts/tune", "scripts/test"} <= named
+    for name in named:
+        assert (repository / name).stat().st_mode & 0o100, f"{name} cannot be run"
