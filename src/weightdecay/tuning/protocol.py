@@ -24,6 +24,8 @@ class Facts:
 
     Parameters
     ----------
+    n_given : int
+        Rows given.
     n_rows : int
         Rows with positive weight.
     weight_sum : float
@@ -37,12 +39,11 @@ class Facts:
     standardize : bool
     loss_name : str
         The loss in words, ``"mean squared error"``.
-    natural_cv : str or int
-        What ``cv="auto"`` means for these data: ``"loo"`` or a number of folds.
     references : tuple of (str, float)
         Decays that people use without tuning, by name.
     """
 
+    n_given: int
     n_rows: int
     weight_sum: float
     y_std: float
@@ -51,7 +52,6 @@ class Facts:
     model_name: str
     standardize: bool
     loss_name: str
-    natural_cv: str | int
     references: tuple[tuple[str, float], ...]
 
 
@@ -68,6 +68,10 @@ class Problem(Protocol):
 
     def facts(self) -> Facts:
         """What is known of the data."""
+        ...
+
+    def natural_cv(self) -> str | int:
+        """What ``cv="auto"`` means for these data: ``"loo"`` or a number of folds."""
         ...
 
     def candidates(self) -> Array:

@@ -1,0 +1,223 @@
+"""Findings that the data themselves give, whatever the decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weightdecay.linear.design import CONSTANT, Design
+from weightdecay.linear.rows import Rows, column_blocks, row_blocks, sample_mean
+from weightdecay.records.finding import Finding
+from weightdecay.records.verdict import brief
+
+Array = NDArray[np.float64]
+
+SPREAD = 100.0  # ratio of standard deviations that one decay cannot serve
+LEAK = 0.98  # share of the target's variance that one column explains alone
+TWIN = 1 - 1e-10  # correlation of columns that are one and the same
+SHARE = 0.1  # of a column's variance in one row
+FEW = 30  # rows
+MANY_COLUMNS = 1500  # up to which all pairs are compared
+SHOWN = 5  # columns named in a finding
+
+
+class Opened(Protocol):
+    """What is needed of an opened problem."""
+
+    rows: Rows
+    design: Design
+    columns: tuple[str, ...]
+
+    @property
+    def largest_share(self) -> tuple[int, int, float]:
+        """Row, column and share of the largest part of a column's variance in one row."""
+        ...
+
+
+def data_findings(problem: Opened) -> tuple[Finding, ...]:
+    """Constant, duplicated, identifying, leaking and dominated columns; scales; too few rows."""
+    statistics = Statistics(problem.rows)
+    return (
+        *_scales(problem, statistics),
+        *_constants(problem, statistics),
+        *_twins(problem, statistics),
+        *_leaks(problem, statistics),
+        *_identifiers(problem),
+        *_dominant(problem),
+        *_sizes(problem),
+    )
+
+
+class Statistics:
+    """Means, standard deviations and correlations with the targets of all columns."""
+
+    def __init__(self, rows: Rows) -> None:
+        s, S = rows.s, rows.weight_sum
+        y = rows.Y - s @ rows.Y / S
+        shift = np.zeros(rows.p) if sparse.issparse(rows.X) else sample_mean(rows.X)
+        first, second, crossed = np.zeros(rows.p), np.zeros(rows.p), np.zeros((rows.p, rows.t))
+        if sparse.issparse(rows.X):
+            first, second = rows.X.T @ s, rows.X.multiply(rows.X).T @ s
+            crossed = rows.X.T @ (s[:, None] * y)
+        else:
+            for block, part in row_blocks(rows.X):
+                Z = np.subtract(part, shift, dtype=np.float64)
+                weighted = Z * s[block][:, None]
+                first += weighted.sum(axis=0)
+                second += np.einsum("ij,ij->j", weighted, Z)
+                crossed += weighted.T @ y[block]
+        variance = second / S - (first / S) ** 2
+        self.constant: NDArray[np.bool_] = variance <= CONSTANT * second / S
+        self.std = np.sqrt(np.where(self.constant, 0.0, variance))
+        self.mean = first / S + shift
+        norm = np.sqrt(np.outer(np.where(self.constant, 1.0, variance), (s @ y**2) / S))
+        self.correlation = np.where(self.constant[:, None] | (norm == 0), 0.0, crossed / S / np.where(norm > 0, norm, 1.0))
+
+
+def _named(problem: Opened, where: Any) -> str:
+    """A few column names in words."""
+    names = [repr(problem.columns[j]) for j in where[:SHOWN]]
+    more = len(where) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def _scales(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
+    """WD004: one decay on columns of very different size."""
+    std = np.where(statistics.std > 0, statistics.std, np.nan)
+    if problem.design.standardize or np.isnan(std).sum() > len(std) - 2:
+        return
+    low, high = int(np.nanargmin(std)), int(np.nanargmax(std))
+    if std[high] > SPREAD * std[low]:
+        yield Finding(
+            "WD004",
+            "warning",
+            f"standardize=False, but {problem.columns[high]!r} (sd {brief(float(std[high]))}) is "
+            f"{std[high] / std[low]:.0f} times as large as {problem.columns[low]!r} (sd {brief(float(std[low]))}): "
+            "the same decay shrinks small columns far more than large ones",
+            "use standardize=True, or bring the columns to one unit",
+        )
+
+
+def _constants(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
+    """WD006: columns without variance."""
+    where = np.flatnonzero(statistics.constant)
+    if len(where):
+        verb = "is constant and gets" if len(where) == 1 else "are constant and get"
+        yield Finding("WD006", "info", f"{_named(problem, where)} {verb} no weight", "drop it, it says nothing about the target")
+
+
+def _twins(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
+    """WD005: columns that are copies of each other, up to sign and scale."""
+    rows = problem.rows
+    used = np.flatnonzero(~statistics.constant)
+    if sparse.issparse(rows.X) or len(used) < 2:
+        return
+    pairs = _equal_columns(rows, used) if len(used) > MANY_COLUMNS else _correlated(rows, used, statistics)
+    if pairs:
+        shown = "; ".join(f"{problem.columns[i]!r} and {problem.columns[j]!r}" for i, j in pairs[:SHOWN])
+        yield Finding(
+            "WD005",
+            "warning",
+            f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of columns carry the same information: {shown}",
+            "keep one of each: decay splits their common weight between them, and without decay it is arbitrary",
+        )
+
+
+def _correlated(rows: Rows, used: NDArray[np.intp], statistics: Statistics) -> list[tuple[int, int]]:
+    """Pairs of perfectly correlated columns, from one pass."""
+    root = np.sqrt(rows.s / rows.weight_sum)
+    R = np.zeros((len(used), len(used)))
+    for block, part in row_blocks(rows.X):
+        Z = (part[:, used] - statistics.mean[used]) / statistics.std[used] * root[block][:, None]
+        R += Z.T @ Z
+    first, second = np.nonzero(np.triu(np.abs(R) > TWIN, 1))
+    return [(int(used[i]), int(used[j])) for i, j in zip(first, second, strict=True)]
+
+
+def _equal_columns(rows: Rows, used: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Pairs of equal columns among very many, by hashing."""
+    seen: dict[int, int] = {}
+    pairs = []
+    wanted = set(used.tolist())
+    for block, part in column_blocks(rows.X):
+        for offset, column in enumerate(np.ascontiguousarray(part.T)):
+            j = block.start + offset
+            if j in wanted:
+                i = seen.setdefault(hash(column.tobytes()), j)
+                if i != j:
+                    pairs.append((i, j))
+    return pairs
+
+
+def _leaks(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
+    """WD007: a column that is almost the target."""
+    if problem.rows.p < 2:
+        return
+    square = statistics.correlation.max(axis=1, initial=0.0, where=np.isfinite(statistics.correlation)) ** 2
+    square = np.maximum(square, (np.abs(statistics.correlation) ** 2).max(axis=1))
+    where = np.flatnonzero(square > LEAK)
+    if len(where):
+        j = int(where[np.argmax(square[where])])
+        yield Finding(
+            "WD007",
+            "warning",
+            f"{problem.columns[j]!r} alone explains {100 * square[j]:.2f} % of the target's variance",
+            "ask whether it is known before the target is; if not, it is a leak: drop it and tune again",
+        )
+
+
+def _identifiers(problem: Opened) -> Iterator[Finding]:
+    """WD008: whole numbers without gaps or repetition."""
+    rows = problem.rows
+    if sparse.issparse(rows.X) or rows.n < 20:
+        return
+    head = np.asarray(rows.X[:20], dtype=np.float64)
+    likely = np.flatnonzero([len(np.unique(c)) == 20 and bool((c == np.floor(c)).all()) for c in head.T])
+    found = []
+    for j in likely:
+        column = np.asarray(rows.X[:, j], dtype=np.float64)
+        if (column == np.floor(column)).all() and np.ptp(column) == rows.n - 1 and len(np.unique(column)) == rows.n:
+            found.append(int(j))
+    if found:
+        yield Finding(
+            "WD008",
+            "warning",
+            f"{_named(problem, found)} numbers the rows (every whole number once): it looks like an identifier",
+            "drop it; if the order of rows means time, hold out the latest rows instead of random ones",
+        )
+
+
+def _dominant(problem: Opened) -> Iterator[Finding]:
+    """WD009: one row rules a column."""
+    row, column, share = problem.largest_share
+    if share > SHARE:
+        yield Finding(
+            "WD009",
+            "info",
+            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}; leave-one-out keeps the "
+            'scale that this row makes, so cv="auto" takes folds instead',
+            "look at that row; a logarithm or a cap of the column often helps",
+        )
+
+
+def _sizes(problem: Opened) -> Iterator[Finding]:
+    """WD010 and WD011: few rows, more columns than rows."""
+    n, p = problem.rows.n_positive, problem.rows.p
+    if n < FEW:
+        yield Finding(
+            "WD010",
+            "warning",
+            f"{n} rows are very few: the held-out loss itself is uncertain",
+            "read the plausible range rather than the best decay, and get more rows if you can",
+        )
+    if p > n:
+        yield Finding(
+            "WD011",
+            "info",
+            f"{p} columns but {n} rows: without decay the fit can pass through every row",
+            "rely on the tuned decay; coefficients of single columns mean little here",
+        )

@@ -1,0 +1,229 @@
+"""`LinearRegression`: ridge regression with a tuned decay, in scikit-learn's conventions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from weightdecay.linear.opening import open_ridge
+from weightdecay.linear.descent import descend
+from weightdecay.linear.ridge import RidgeProblem, Solution
+from weightdecay.records.history import History
+from weightdecay.records.tuning import Tuning
+from weightdecay.tuning.request import Request, tune_request
+
+Array = NDArray[np.float64]
+
+
+class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Least squares with weight decay (ridge), its strength tuned in ``fit``.
+
+    Minimises, over coefficients w and intercept b,
+
+        J(w, b) = (1/Σs) Σ_i s_i ½ (y_i − b − x_i·w)²  +  λ Σ_j p_j ½ v_j (w_j − c_j)²,
+
+    with sample weights s, decay weights p, centre c, and v_j the weighted variance of column j if ``standardize`` else 1.
+    The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it is
+    not unique), ``decay="auto"`` takes the λ of least held-out error.
+
+    Parameters
+    ----------
+    decay : "auto", float ≥ 0, or array-like of shape (t,), default "auto"
+        λ, on the scale of a mean loss: scikit-learn's ``Ridge(alpha)`` is λ·Σs. One value per target is allowed.
+    l1_ratio : float, default 0.0
+        Share ρ of the L1 part; 0 is weight decay.
+    decay_weights : array-like of shape (p,), default None
+        p_j ≥ 0: relative strength per column, 0 exempts it. None means ones.
+    decay_groups : None
+        Reserved for strengths tuned per group.
+    centre : array-like of shape (p,) or (t, p), default None
+        Where the coefficients are pulled to, in original units. None means 0.
+    fit_intercept : bool, default True
+    standardize : bool, default True
+        Let λ act where each column has weighted variance 1; coefficients stay in original units.
+    decays : array-like of float, default None
+        The λ to try, used as they are; None lets the data span a grid, which is refined and extended.
+    cv : "auto", "loo", int, splitter or list of splits, default "auto"
+        How rows are held out. "auto" is exact leave-one-out, or folds where one row rules a column, groups are given,
+        or the data are too large and sparse for it.
+    rule : "min", "1se" or callable, default "min"
+        Which λ to take: least loss, the largest within one standard error, or ``rule(decays, mean, standard_error)``.
+    tolerance : float, default 0.01
+        Relative excess loss that the window allows.
+    scoring : str or callable, default None
+        A scikit-learn scorer; None is the mean squared error.
+    solver : "auto" or "gradient_descent", default "auto"
+        "auto" is exact; the other runs the textbook update w ← w − α(∇ + λw) and keeps ``history_``.
+    learning_rate, epochs : float and int, default 0.01 and 1000
+        Of gradient descent.
+    tol : float, default 1e-9
+        Relative gradient at which iterative solvers stop.
+    max_iter : int, default 100
+        Iterations of Krylov solves, in hundreds of columns; used for large sparse data only.
+    n_jobs : int or None, default None
+        Kept for scikit-learn's conventions; the linear algebra uses the threads of its BLAS.
+    verbose : int, default 0
+        1 tells on stderr what is being done.
+    random_state : int, RandomState or None, default None
+        Shuffles the rows of ``cv=int``; None means 0.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (p,) or (t, p)
+    intercept_ : float or ndarray of shape (t,)
+    decay_ : float or ndarray of shape (t,)
+        λ in use.
+    tuning_ : Tuning or None
+        The search, if there was one.
+    history_ : History or None
+        Of gradient descent.
+    status_ : str
+        How the solution was computed.
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 4)); y = X @ [3.0, 0.0, 0.0, 1.0] + rng.standard_normal(50)
+    >>> model = wd.LinearRegression().fit(X, y)
+    >>> bool(0 <= model.decay_ < 1), model.coef_.shape
+    (True, (4,))
+    >>> wd.LinearRegression(decay=0.1, standardize=False).fit([[1.0], [2.0]], [1.0, 3.0]).coef_.round(4)
+    array([1.4286])
+    """
+
+    def __init__(
+        self,
+        decay: Any = "auto",
+        *,
+        l1_ratio: float = 0.0,
+        decay_weights: Any = None,
+        decay_groups: Any = None,
+        centre: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        decays: Any = None,
+        cv: Any = "auto",
+        rule: Any = "min",
+        tolerance: float = 0.01,
+        scoring: Any = None,
+        solver: str = "auto",
+        learning_rate: float = 0.01,
+        epochs: int = 1000,
+        tol: float = 1e-9,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.decay = decay
+        self.l1_ratio = l1_ratio
+        self.decay_weights = decay_weights
+        self.decay_groups = decay_groups
+        self.centre = centre
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.decays = decays
+        self.cv = cv
+        self.rule = rule
+        self.tolerance = tolerance
+        self.scoring = scoring
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> LinearRegression:
+        """Tune the decay, if it is to be tuned, and fit.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, t)
+        sample_weight : array-like of shape (n,), optional
+            Relative weights ≥ 0; multiplying all of them by a constant changes nothing.
+        groups : array-like of shape (n,), optional
+            Rows of one group are held out together.
+
+        Returns
+        -------
+        LinearRegression
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters that cannot be used; the sentence names the place and the remedy.
+        """
+        problem = self.open(X, y, sample_weight)
+        self.tuning_: Tuning | None = None
+        decay = self._fixed_decay(problem.rows.t)
+        if decay is None:
+            self.tuning_ = tune_request(problem, self.request(), groups=groups, y=y)
+            targets = self.tuning_.targets
+            decay = np.array([one.decay for one in targets]) if targets else np.float64(self.tuning_.decay)
+        self.history_: History | None = None
+        if self.solver == "gradient_descent":
+            self.history_, solution = descend(problem, float(np.max(decay)), self)
+        else:
+            solution = problem.solution(decay)
+        return self._take(problem.single, decay, solution)
+
+    def open(self, X: Any, y: Any, sample_weight: Any = None) -> RidgeProblem:
+        """Validate the data and open them as a `Problem`; sets ``n_features_in_`` and ``feature_names_in_``."""
+        return open_ridge(self, X, y, sample_weight)
+
+    def request(self) -> Request:
+        """What this estimator asks of a search for its decay."""
+        return Request(self.decays, self.cv, self.rule, self.tolerance, self.scoring, self.random_state)
+
+    def fitted(self, decay: float | Array, solution: Solution) -> LinearRegression:
+        """A clone at a decay with a solution as its fitted state; what a search hands back."""
+        scalar = np.ndim(decay) == 0
+        twin: LinearRegression = clone(self).set_params(decay=float(decay) if scalar else np.asarray(decay))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if name in vars(self):
+                setattr(twin, name, getattr(self, name))
+        twin.tuning_, twin.history_ = None, None
+        return twin._take(scalar and len(solution.intercept) == 1, np.asarray(decay), solution)
+
+    def predict(self, X: Any) -> Array:
+        """Predictions b + Xw, of shape (n,) or (n, t)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
+        return np.asarray(X @ self.coef_.T + self.intercept_)
+
+    def _take(self, single: bool, decay: Any, solution: Solution) -> LinearRegression:
+        """Set the fitted attributes."""
+        self.coef_ = solution.coef[0] if single else solution.coef
+        self.intercept_ = float(solution.intercept[0]) if single else solution.intercept
+        self.decay_ = float(np.max(decay)) if np.ndim(decay) == 0 or single else np.asarray(decay)
+        self.status_ = solution.status
+        return self
+
+    def _fixed_decay(self, t: int) -> Any:
+        """The decay given, None for "auto"."""
+        if isinstance(self.decay, str):
+            if self.decay == "auto":
+                return None
+            raise ValueError(f"decay={self.decay!r} is not known; give 'auto' or a number of at least 0")
+        decay = np.asarray(self.decay, dtype=np.float64)
+        if decay.shape not in ((), (t,)) or not (decay >= 0).all():
+            raise ValueError(
+                f"decay={self.decay!r}: expected 'auto', a number of at least 0, or one per target ({t}); "
+                "wd.convert turns other tools' units into λ"
+            )
+        return decay
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

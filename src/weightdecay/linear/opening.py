@@ -1,0 +1,158 @@
+"""Opening: arguments and data, validated, become a `RidgeProblem`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.validation import validate_data
+
+from weightdecay.linear.design import Design
+from weightdecay.linear.ridge import RidgeProblem
+from weightdecay.linear.rows import Rows
+from weightdecay.linear.sides import Side, Tall, Wide
+from weightdecay.linear.units_of_rows import Scaling, choose_scaling, extremes, scaled
+
+Array = NDArray[np.float64]
+
+# A Gram matrix or kernel of this order takes 200 MB and a few seconds; beyond it sparse data go to Krylov spaces.
+LARGE = 5000
+SOLVERS = ("auto", "gradient_descent")
+
+
+def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProblem:
+    """Validate data and parameters of a linear estimator.
+
+    Raises
+    ------
+    ValueError
+        What was given, what was expected, what to do next.
+    """
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse=("csr", "csc"),
+        dtype=(np.float64, np.float32),
+        ensure_all_finite=False,
+        multi_output=True,
+        y_numeric=True,
+        ensure_min_samples=2,
+    )
+    _check_parameters(estimator)
+    n, p = X.shape
+    columns = tuple(map(str, getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(p)])))
+    single = y.ndim == 1
+    Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
+    _check_target(Y)
+    weight = _weights(sample_weight, n)
+    largest, bad = extremes(X)
+    if bad.any():
+        raise ValueError(_bad_cell(X, int(np.flatnonzero(bad)[0]), columns))
+    scaling = choose_scaling(largest, Y)
+    design = Design(bool(estimator.fit_intercept), bool(estimator.standardize), _decay_weights(estimator, p))
+    centre = _centre(estimator.centre, Y.shape[1], p)
+    X, Y = scaled(X, Y, scaling)
+    design, centre = _rescaled(design, centre, scaling)
+    rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, weight)
+    name = type(estimator).__name__
+    return RidgeProblem(estimator, rows, design, centre, columns, single, name, choose_side(rows, design, centre), scaling)
+
+
+def choose_side(rows: Rows, design: Design, centre: Array) -> Side:
+    """Through columns where they are no more than rows, else through rows; Krylov where both are many and sparse."""
+    if sparse.issparse(rows.X) and min(rows.n, rows.p) > LARGE:
+        from weightdecay.linear.krylov_side import Krylov
+
+        return Krylov(rows, design, centre)
+    return Tall(rows, design, centre) if rows.p <= rows.n_positive else Wide(rows, design, centre)
+
+
+def _check_parameters(estimator: Any) -> None:
+    """Parameters that need no data."""
+    if estimator.solver not in SOLVERS:
+        raise ValueError(f"solver={estimator.solver!r} is not known; give one of {', '.join(map(repr, SOLVERS))}")
+    if estimator.l1_ratio != 0:
+        raise ValueError(f"l1_ratio={estimator.l1_ratio!r}: only weight decay itself (l1_ratio=0) is available for now")
+    if estimator.decay_groups is not None:
+        raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
+    if not 0 <= estimator.tolerance < np.inf:
+        raise ValueError(f"tolerance={estimator.tolerance!r}: expected a share such as 0.01")
+
+
+def _check_target(Y: Array) -> None:
+    """Finite targets."""
+    bad = np.argwhere(~np.isfinite(Y))
+    if len(bad):
+        row, column = bad[0]
+        value = "NaN" if np.isnan(Y[row, column]) else "infinity"
+        which = "" if Y.shape[1] == 1 else f" in target {column}"
+        raise ValueError(
+            f"y contains {value} at row {row}{which} ({len(bad)} such value{'s' if len(bad) > 1 else ''}); "
+            "drop these rows or give them a value"
+        )
+
+
+def _bad_cell(X: Any, column: int, columns: tuple[str, ...]) -> str:
+    """Where X holds nan or inf, in a sentence."""
+    values = X[:, [column]].toarray()[:, 0] if sparse.issparse(X) else X[:, column]
+    where = np.flatnonzero(~np.isfinite(values))
+    value = "NaN" if np.isnan(values[where[0]]) else "infinity"
+    return (
+        f"Input X contains {value} in column {columns[column]!r} at row {where[0]} ({len(where)} such values in this "
+        "column); fill missing values in (sklearn.impute.SimpleImputer) or drop the rows"
+    )
+
+
+def _weights(sample_weight: Any, n: int) -> Array | None:
+    """Sample weights, None when they are all equal to one."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n, float(weight))
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected ({n},): one weight per row")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        row = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
+        raise ValueError(f"sample_weight is {weight[row]} at row {row}; weights are finite and at least 0")
+    if np.count_nonzero(weight) < 2:
+        raise ValueError(f"sample_weight leaves {np.count_nonzero(weight)} rows with positive weight; at least 2 are needed")
+    return weight
+
+
+def _decay_weights(estimator: Any, p: int) -> Array:
+    """Decay weights per column."""
+    if estimator.decay_weights is None:
+        return np.ones(p)
+    weights = np.asarray(estimator.decay_weights, dtype=np.float64)
+    if weights.shape != (p,):
+        raise ValueError(f"decay_weights has shape {weights.shape}, expected ({p},): one per column, 0 exempts it")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(f"decay_weights holds {weights.min()}; they are finite and at least 0")
+    return weights
+
+
+def _centre(centre: Any, t: int, p: int) -> Array:
+    """The centre as (t, p)."""
+    if centre is None:
+        return np.zeros((t, p))
+    given = np.asarray(centre, dtype=np.float64)
+    if given.shape not in ((p,), (t, p)) or not np.isfinite(given).all():
+        raise ValueError(f"centre has shape {given.shape}, expected ({p},) or ({t}, {p}) of finite numbers")
+    return np.broadcast_to(given, (t, p)).copy()
+
+
+def _rescaled(design: Design, centre: Array, scaling: Scaling) -> tuple[Design, Array]:
+    """Decay weights and centre where columns and targets were divided by powers of two."""
+    if scaling.columns is None and scaling.target_exponent == 0:
+        return design, centre
+    columns = np.zeros(len(design.decay_weights), dtype=np.int64) if scaling.columns is None else scaling.columns
+    centre = np.ldexp(centre, columns - scaling.target_exponent)
+    if design.standardize:
+        return design, centre
+    # λ p w² with w = 2^(target − column) w': only the columns' share differs between columns.
+    weights = np.clip(np.ldexp(design.decay_weights, -2 * columns), 0.0, 1e290)
+    return Design(design.fit_intercept, design.standardize, weights), centre

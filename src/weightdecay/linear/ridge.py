@@ -1,0 +1,185 @@
+"""Ridge: the `Problem` of least squares with weight decay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.data_findings import data_findings
+from weightdecay.linear.design import Design
+from weightdecay.linear.dominance import largest_share
+from weightdecay.linear.refinement import solve_refined
+from weightdecay.linear.rows import Rows
+from weightdecay.linear.sides import Side
+from weightdecay.linear.units_of_rows import Scaling
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.protocol import Facts, Split
+
+Array = NDArray[np.float64]
+
+DOMINANT = 0.1  # share of a column's variance beyond which one row rules it
+SPAN = (-7.0, 1.0)  # decades of Λ around the trace of G over p: nothing shrinks to everything shrinks
+
+
+class Shell(Protocol):
+    """What a problem asks of the estimator that opened it."""
+
+    def fitted(self, decay: float | Array, solution: Solution) -> Any:
+        """A clone at a decay, with this solution as its fitted state."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Fitted coefficients (t, p), intercepts (t,) and how they were computed."""
+
+    coef: Array
+    intercept: Array
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeProblem:
+    """Rows opened for ridge: one side answers, this class speaks the protocol.
+
+    Minimises J(w, b) = Σ s_i ½(y_i − b − x_i·w)²/Σs + (λ/2) Σ_j p_j v_j (w_j − c_j)², with v_j the variance of column j
+    where columns are standardised, and 1 otherwise.
+    """
+
+    shell: Shell
+    rows: Rows
+    design: Design
+    centre: Array
+    columns: tuple[str, ...]
+    single: bool
+    model_name: str
+    side: Side
+    scaling: Scaling = field(repr=False)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        S = self.rows.weight_sum
+        mean = self.rows.s @ self.rows.Y / S
+        y_std = float(np.sqrt(self.rows.s @ (self.rows.Y[:, 0] - mean[0]) ** 2 / S)) if self.single else math.nan
+        return Facts(
+            n_given=self.rows.n,
+            n_rows=self.rows.n_positive,
+            weight_sum=S,
+            y_std=y_std * self.scaling.target if self.single else y_std,
+            n_targets=self.rows.t,
+            columns=self.columns,
+            model_name=self.model_name,
+            standardize=self.design.standardize,
+            loss_name="mean squared error",
+            references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / S)),
+        )
+
+    def facts(self) -> Facts:
+        """What is known of the data."""
+        return self._facts
+
+    def natural_cv(self) -> str | int:
+        """Leave-one-out, or folds where one row rules a column or no exact short-cut exists."""
+        if self.side.name == "krylov":
+            return 5
+        return min(10, self.rows.n_positive) if self.largest_share[2] > DOMINANT else "loo"
+
+    @cached_property
+    def largest_share(self) -> tuple[int, int, float]:
+        """Row, column and share of the largest part that one row has in a column's variance."""
+        return largest_share(self.rows)
+
+    def candidates(self) -> Array:
+        """Half-decade lattice of λ around the mean eigenvalue of G."""
+        scale = self.side.scale() / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
+        middle = 2 * math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
+        low, high = (math.floor(middle + 2 * decades) for decades in SPAN)
+        return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
+
+    def split(self, folds: Folds) -> Split:
+        """All folds factorised together."""
+        for number, (train, test) in enumerate(folds.splits()) if self.rows.weight is not None else ():
+            for rows, name in ((train, "training"), (test, "test")):
+                if not self.rows.s[rows].any():
+                    raise ValueError(f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows")
+        return self.side.split(folds)
+
+    def path(self, decays: Array) -> DecayPath:
+        """Models on all rows, one per decay."""
+        decays = np.asarray(decays, dtype=np.float64)
+        models = self.side.models(decays * self.rows.weight_sum)
+        coef, intercept = self.scaling.undone(models.coef, models.intercept)
+        loss = models.rss / self.rows.weight_sum * self.scaling.target**2
+        status = tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
+        if self.single:
+            coef, intercept, loss = coef[:, 0], intercept[:, 0], loss[:, 0]
+        return DecayPath(decays, coef, intercept, models.df, loss, status, self.columns)
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Generalised cross-validation and restricted likelihood, each (L,) or (L, t).
+
+        gcv = (RSS/Σs)/(1 − (df + 1)/n)², the 1 for the intercept; evidence = the negative restricted log likelihood per
+        row of y ~ N(Eβ, σ²(I + X Xᵀ/Λ)) with σ² profiled out, up to a constant (Harville 1977).
+        """
+        decays = np.asarray(decays, dtype=np.float64)
+        S, n = self.rows.weight_sum, self.rows.n_positive
+        models = self.side.models(decays * S)
+        free = 1.0 - (models.df + int(self.design.fit_intercept)) / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gcv = (models.rss / S) / free[:, None] ** 2
+            rest = n - models.undecayed
+            evidence = 0.5 * (rest * np.log(models.shrunk / S) + models.log_det[:, None]) / n
+        gcv[free <= 1e-9] = np.inf
+        found = {"gcv": gcv * self.scaling.target**2, "evidence": evidence}
+        return {name: values[:, 0] if self.single else values for name, values in found.items()}
+
+    def solution(self, decay: float | Array) -> Solution:
+        """The model at a decay, or at one decay per target, to working accuracy."""
+        decays = np.broadcast_to(np.asarray(decay, dtype=np.float64), (self.rows.t,))
+        coef, intercept = np.empty((self.rows.t, self.rows.p)), np.empty(self.rows.t)
+        notes = []
+        for one in np.unique(decays):
+            mine = decays == one
+            found, offset, safe = self.side.solution(one * self.rows.weight_sum)
+            note = "exact"
+            if not safe:
+                found, offset, note = self._refined(float(one), found, offset)
+            coef[mine], intercept[mine] = found[mine], offset[mine]
+            notes.append(note)
+        coef, intercept = self.scaling.undone(coef[None], intercept[None])
+        return Solution(coef[0], intercept[0], "; ".join(dict.fromkeys(notes)))
+
+    def _refined(self, decay: float, coef: Array, intercept: Array) -> tuple[Array, Array, str]:
+        """The model again by an orthogonal factorisation with residuals in extended precision."""
+        if self.side.name == "krylov":
+            return coef, intercept, "not converged: more digits need max_iter or a larger decay"
+        dense = self.rows.X if isinstance(self.rows.X, np.ndarray) else self.rows.X.toarray()
+        centre = self.centre if self.centre.any() else None
+        refined = solve_refined(
+            dense,
+            self.rows.Y,
+            decay,
+            sample_weight=self.rows.weight,
+            decay_weights=self.design.decay_weights,
+            centre=centre,
+            fit_intercept=self.design.fit_intercept,
+            standardize=self.design.standardize,
+        )
+        note = f"refined in extended precision (condition {refined.condition:.1e}, {refined.steps} steps)"
+        return refined.coef, refined.intercept, note
+
+    def estimator(self, decay: float | Array) -> Any:
+        """A fitted clone of the estimator that opened the problem."""
+        return self.shell.fitted(decay, self.solution(decay))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the data give to say."""
+        return data_findings(self)
