@@ -39,7 +39,7 @@ class Design:
     standardize: bool
     decay_weights: Array
 
-    def roles(self, variance: Array, constant: NDArray[np.bool_]) -> Roles:
+    def roles(self, variance: Array, constant: NDArray[np.bool_], block: slice = slice(None)) -> Roles:
         """Sort columns into decayed, exempt and dropped ones.
 
         A constant column has weight 0 where columns are standardised: an intercept makes it useless, and without one it
@@ -51,9 +51,11 @@ class Design:
             Σ s (x − mean)²/Σ s of the training rows.
         constant : ndarray of shape (p,) of bool
             Columns whose variance is rounding error.
+        block : slice
+            Which columns these are, when they are not all.
         """
         spread = np.sqrt(np.where(constant, 0.0, variance)) if self.standardize else 1.0
-        scale = np.sqrt(self.decay_weights) * spread
+        scale = np.sqrt(self.decay_weights[block]) * spread
         dropped = constant & self.fit_intercept
         decayed = ~dropped & (scale > 0)
         return Roles(np.flatnonzero(decayed), np.flatnonzero(~dropped & ~decayed), scale[decayed])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from weightdecay.linear.design import Design
-from weightdecay.linear.rows import Rows, column_blocks
+from weightdecay.linear.rows import OutOfRange, Rows, column_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal, Tridiagonal, diagonal, tridiagonal
 
 Array = NDArray[np.float64]
@@ -116,7 +116,7 @@ def fit_duals(rows: Rows, design: Design, trains: Sequence[Index], tests: Sequen
     for block, part in column_blocks(rows.X):
         X = np.asarray(part, dtype=np.float64)
         for f, train in enumerate(trains):
-            mean, scale, free = _columns(X[train], rows.s[train], design, design.decay_weights[block])
+            mean, scale, free = _columns(X[train], rows.s[train], design, block)
             means[f, block] = mean
             scales[f, block] = scale
             exempt[f] += (block.start + np.flatnonzero(free)).tolist()
@@ -132,13 +132,15 @@ def fit_duals(rows: Rows, design: Design, trains: Sequence[Index], tests: Sequen
     return fits
 
 
-def _columns(X: Array, s: Array, design: Design, weights: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _columns(X: Array, s: Array, design: Design, block: slice) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Means, scales and exemption of a block of columns over training rows."""
     mean = s @ X / s.sum()
+    if not np.isfinite(mean.sum()):
+        raise OutOfRange
     deviation = X - mean
     spread = np.sqrt(s @ deviation**2 / s.sum())
     constant = spread <= 16 * EPS * np.abs(X).max(axis=0)
-    roles = design.roles(np.where(constant, 0.0, spread**2), constant)
+    roles = design.roles(np.where(constant, 0.0, spread**2), constant, block)
     scale = np.full(X.shape[1], np.inf)
     scale[roles.decayed] = roles.scale
     free = np.zeros(X.shape[1], dtype=bool)

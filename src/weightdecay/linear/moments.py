@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from weightdecay.linear.rows import Rows, row_blocks, sample_mean
+from weightdecay.linear.rows import OutOfRange, Rows, row_blocks, sample_mean
 
 Array = NDArray[np.float64]
 
@@ -108,6 +108,11 @@ def gather(rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[in
     -------
     list of list of Moments
         Per partition, per cell.
+
+    Raises
+    ------
+    OutOfRange
+        When a moment is not finite: checking the result costs nothing, checking the rows another pass.
     """
     p, t = rows.p, rows.t
     sums = [_Sums(cells, p, t) for cells in n_cells]
@@ -121,7 +126,10 @@ def gather(rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[in
         np.subtract(rows.Y[block], shift.y, out=W[:, 1:])
         for one, label in zip(sums, labels, strict=True):
             one.add(_arranged(part, W, root, label[block], shift.x, buffer[:m]), one.bounds(label[block]))
-    return [one.moments() for one in sums]
+    cells = [one.moments() for one in sums]
+    if not all(cell.finite for part in cells for cell in part):
+        raise OutOfRange
+    return cells
 
 
 def _arranged(

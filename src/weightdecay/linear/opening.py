@@ -13,12 +13,14 @@ from weightdecay.linear.design import Design
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
-from weightdecay.linear.units_of_rows import Scaling, choose_scaling, extremes, scaled
+from weightdecay.linear.units_of_rows import Scaling, bad_cell, choose_scaling, extremes, scaled
 
 Array = NDArray[np.float64]
 
 # A Gram matrix or kernel of this order takes 200 MB and a few seconds; beyond it sparse data go to Krylov spaces.
 LARGE = 5000
+# Numbers up to which X is scanned for extremes at once.
+SCANNED = 4_000_000
 SOLVERS = ("auto", "gradient_descent")
 
 
@@ -48,10 +50,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
     _check_target(Y)
     weight = _weights(sample_weight, n)
-    largest, bad = extremes(X)
-    if bad.any():
-        raise ValueError(_bad_cell(X, int(np.flatnonzero(bad)[0]), columns))
-    scaling = choose_scaling(largest, Y)
+    scaling = choose_scaling(_sizes(X, columns), Y)
     design = Design(bool(estimator.fit_intercept), bool(estimator.standardize), _decay_weights(estimator, p))
     centre = _centre(estimator.centre, Y.shape[1], p)
     X, Y = scaled(X, Y, scaling)
@@ -95,15 +94,13 @@ def _check_target(Y: Array) -> None:
         )
 
 
-def _bad_cell(X: Any, column: int, columns: tuple[str, ...]) -> str:
-    """Where X holds nan or inf, in a sentence."""
-    values = X[:, [column]].toarray()[:, 0] if sparse.issparse(X) else X[:, column]
-    where = np.flatnonzero(~np.isfinite(values))
-    value = "NaN" if np.isnan(values[where[0]]) else "infinity"
-    return (
-        f"Input X contains {value} in column {columns[column]!r} at row {where[0]} ({len(where)} such values in this "
-        "column); fill missing values in (sklearn.impute.SimpleImputer) or drop the rows"
-    )
+def _sizes(X: Any, columns: tuple[str, ...]) -> Array:
+    """Largest absolute value per column; of large data a sample, since the moments tell of nan and inf at no cost."""
+    step = 1 if X.shape[0] * X.shape[1] <= SCANNED else max(1, X.shape[0] // 1024)
+    largest, bad = extremes(X[::step])
+    if bad.any():
+        raise ValueError(bad_cell(X, columns))
+    return largest
 
 
 def _weights(sample_weight: Any, n: int) -> Array | None:

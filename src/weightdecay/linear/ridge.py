@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -15,9 +16,9 @@ from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
 from weightdecay.linear.dominance import largest_share
 from weightdecay.linear.refinement import solve_refined
-from weightdecay.linear.rows import Rows
+from weightdecay.linear.rows import OutOfRange, Rows
 from weightdecay.linear.sides import Side
-from weightdecay.linear.units_of_rows import Scaling
+from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.tuning.folds import Folds
@@ -99,7 +100,9 @@ class RidgeProblem:
 
     def candidates(self) -> Array:
         """Half-decade lattice of λ around the mean eigenvalue of G."""
-        scale = self.side.scale() / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
+        with self._explained():
+            trace = self.side.scale()
+        scale = trace / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
         middle = 2 * math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
         low, high = (math.floor(middle + 2 * decades) for decades in SPAN)
         return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
@@ -110,12 +113,22 @@ class RidgeProblem:
             for rows, name in ((train, "training"), (test, "test")):
                 if not self.rows.s[rows].any():
                     raise ValueError(f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows")
-        return self.side.split(folds)
+        with self._explained():
+            return self.side.split(folds)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn numbers that cannot be used, met on the way, into a sentence that names their column."""
+        try:
+            yield
+        except OutOfRange:
+            raise ValueError(bad_cell(self.rows.X, self.columns)) from None
 
     def path(self, decays: Array) -> DecayPath:
         """Models on all rows, one per decay."""
         decays = np.asarray(decays, dtype=np.float64)
-        models = self.side.models(decays * self.rows.weight_sum)
+        with self._explained():
+            models = self.side.models(decays * self.rows.weight_sum)
         coef, intercept = self.scaling.undone(models.coef, models.intercept)
         loss = models.rss / self.rows.weight_sum * self.scaling.target**2
         status = tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
@@ -148,7 +161,8 @@ class RidgeProblem:
         notes = []
         for one in np.unique(decays):
             mine = decays == one
-            found, offset, safe = self.side.solution(one * self.rows.weight_sum)
+            with self._explained():
+                found, offset, safe = self.side.solution(one * self.rows.weight_sum)
             note = "exact"
             if not safe:
                 found, offset, note = self._refined(float(one), found, offset)

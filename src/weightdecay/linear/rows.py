@@ -15,6 +15,10 @@ Array = NDArray[np.float64]
 BLOCK_BYTES = 4 << 20  # of one float64 block of rows: fits the cache of a core, and many rows of moderate width
 
 
+class OutOfRange(ArithmeticError):
+    """Rows hold nan, inf, or numbers whose squares leave float64."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Columns, targets and weights of n rows.

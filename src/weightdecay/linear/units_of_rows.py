@@ -65,3 +65,22 @@ def scaled(X: Any, Y: Array, scaling: Scaling) -> tuple[Any, Array]:
         else:
             X = np.ldexp(np.asarray(X, dtype=np.float64), -scaling.columns)
     return X, np.ldexp(Y, -scaling.target_exponent) if scaling.target_exponent else Y
+
+
+def bad_cell(X: Any, columns: tuple[str, ...]) -> str:
+    """The first column that cannot be used, in a sentence."""
+    largest, bad = extremes(X)
+    if not bad.any():
+        column = int(np.argmax(largest))
+        return (
+            f"column {columns[column]!r} reaches {largest[column]:.3g} in a few rows, and squares of such numbers leave "
+            "float64; divide the column, cap it or take its logarithm"
+        )
+    column = int(np.flatnonzero(bad)[0])
+    values = X[:, [column]].toarray()[:, 0] if sparse.issparse(X) else X[:, column]
+    where = np.flatnonzero(~np.isfinite(values))
+    value = "NaN" if np.isnan(values[where[0]]) else "infinity"
+    return (
+        f"Input X contains {value} in column {columns[column]!r} at row {where[0]} ({len(where)} such values in this "
+        "column); fill missing values in (sklearn.impute.SimpleImputer) or drop the rows"
+    )

@@ -1,0 +1,57 @@
+"""The command ``weightdecay``: nothing but typer is loaded until a command runs."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from weightdecay.cli.convert import convert
+from weightdecay.cli.path import path
+from weightdecay.cli.tune import tune
+
+# Plain help needs no rich, and tracebacks of what nobody foresaw stay plain.
+app = typer.Typer(
+    name="weightdecay",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(tune)
+app.command()(path)
+app.command()(convert)
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from weightdecay import __version__
+
+        typer.echo(f"weightdecay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def weightdecay(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """How much weight decay, where, and in what form."""
+
+
+def main() -> int:
+    """Run the command line; the exit code: 0 fine, 1 data that cannot be used, 2 a wrong call, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a letter shows its code instead of ending in an error.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="weightdecay")
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    return 0

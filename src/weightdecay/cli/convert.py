@@ -1,0 +1,59 @@
+"""``weightdecay convert``: a strength in another tool's units."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from weightdecay.cli.options import AsJson
+from weightdecay.cli.sentences import sentences
+
+
+def convert(
+    value: Annotated[float | None, typer.Argument(metavar="VALUE", help="The strength in the units of --from.")] = None,
+    *,
+    source: Annotated[str | None, typer.Option("--from", metavar="NAME", help="Units of the value.")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="NAME", help="Units wanted.")] = None,
+    l1_ratio: Annotated[float, typer.Option(min=0.0, max=1.0, help="The source's share of L1.")] = 0.0,
+    n_samples: Annotated[float | None, typer.Option(help="Number of rows.")] = None,
+    weight_sum: Annotated[float | None, typer.Option(help="Sum of the sample weights.")] = None,
+    y_std: Annotated[float | None, typer.Option(help="Standard deviation (1/n) of the target.")] = None,
+    x_std: Annotated[float | None, typer.Option(help="Standard deviation (1/n) of a raw column.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch_size: Annotated[float | None, typer.Option(help="Rows in a batch.")] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other fact, such as loss=mse or optimizer=sgd.")
+    ] = None,
+    as_json: AsJson = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List the names, with what each means.")] = False,
+) -> None:
+    """Convert a strength of decay between this library (decay) and other tools (sklearn.Ridge.alpha, …)."""
+    if not show_list and (value is None or source is None or target is None):
+        raise typer.BadParameter("give a VALUE with --from and --to, or --list for the names")
+    common = {"n_samples": n_samples, "weight_sum": weight_sum, "y_std": y_std, "x_std": x_std}
+    facts = common | {"learning_rate": learning_rate, "batch_size": batch_size} | _pairs(fact)
+    with sentences():
+        import weightdecay as wd
+        from weightdecay.show.text import console, conventions_text, conversion_text, json_text
+
+        if show_list:
+            console().print(conventions_text(wd.conventions()))
+            return
+        result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **facts)  # type: ignore[arg-type]
+        if as_json:
+            sys.stdout.write(json_text(result) + "\n")
+        else:
+            console().print(conversion_text(result))
+
+
+def _pairs(given: list[str] | None) -> dict[str, str]:
+    """Facts from words such as ``loss=mse``."""
+    pairs = {}
+    for word in given or []:
+        name, sign, fact = word.partition("=")
+        if not (name and sign and fact):
+            raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--fact")
+        pairs[name.strip()] = fact.strip()
+    return pairs

@@ -1,0 +1,135 @@
+"""Options that commands share, and the words on the command line as values."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shlex
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MOST_DECAYS = 10_000
+_NOT_REPEATED = ("report", "as_json")
+
+
+class Model(str, Enum):
+    """Models by name."""
+
+    auto = "auto"
+    linear = "linear"
+
+
+class Rule(str, Enum):
+    """Rules of selection by name."""
+
+    min = "min"
+    one_se = "1se"
+
+
+Data = Annotated[Path, typer.Argument(metavar="DATA.CSV", help="CSV file of numbers, with a header line.")]
+Target = Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.")]
+Models = Annotated[Model, typer.Option("--model", help="The model; auto means linear.")]
+Drop = Annotated[
+    list[str] | None, typer.Option("--drop", metavar="COLUMNS", help="Columns to leave out: a,b or given again.")
+]
+Weight = Annotated[str | None, typer.Option("--weight", metavar="COLUMN", help="A column of sample weights.")]
+Decays = Annotated[
+    str | None,
+    typer.Option(
+        "--decays", metavar="LIST", help="Decays to try: 0.01,0.1,1 or low:high:count. [default: by the data]"
+    ),
+]
+Standardize = Annotated[bool, typer.Option(help="Let the decay act on columns of standard deviation 1.")]
+Intercept = Annotated[bool, typer.Option(help="Fit an intercept.")]
+Exempt = Annotated[
+    list[str] | None, typer.Option("--decay-exempt", metavar="COLUMNS", help="Columns that are not decayed.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+
+
+def names(given: Sequence[str] | None) -> list[str]:
+    """Column names, parted by commas; a name with a comma stands in double quotes."""
+    return [name.strip() for row in csv.reader(given or [], skipinitialspace=True) for name in row if name.strip()]
+
+
+def decays(given: str | None) -> list[float] | None:
+    """Decays from a list or a logarithmic lattice.
+
+    Raises
+    ------
+    typer.BadParameter
+        They are not numbers of at least 0.
+    """
+    if given is None:
+        return None
+    try:
+        if ":" in given:
+            low, high, count = given.split(":")
+            return _lattice(float(low), float(high), int(count))
+        values = [float(word) for word in given.split(",") if word.strip()]
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is neither a list such as 0.01,0.1,1 nor low:high:count") from None
+    if not values or any(value < 0 or math.isnan(value) for value in values):
+        raise typer.BadParameter(f"{given!r}: a decay is a number of at least 0")
+    return values
+
+
+def _lattice(low: float, high: float, count: int) -> list[float]:
+    """Numbers of equal ratio, ends included."""
+    if not (0 < low < high < math.inf and 2 <= count <= MOST_DECAYS):
+        raise typer.BadParameter(f"low:high:count needs 0 < low < high and 2 to {MOST_DECAYS} decays")
+    return [low * (high / low) ** (index / (count - 1)) for index in range(count - 1)] + [high]
+
+
+def folds(given: str) -> str | int:
+    """How rows are held out: by a word or a number of folds.
+
+    Raises
+    ------
+    typer.BadParameter
+        It is neither.
+    """
+    if given in ("auto", "loo"):
+        return given
+    try:
+        count = int(given)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is neither auto, nor loo, nor a number of folds") from None
+    if count < 2:
+        raise typer.BadParameter(f"{count} folds: at least 2 are needed")
+    return count
+
+
+def repeated(context: typer.Context) -> str:
+    """A line for a shell that repeats the work: what was given and is not the default, without where it is shown."""
+    words = ["weightdecay", str(context.command.name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        value = context.params.get(name)
+        if name in _NOT_REPEATED or value is None or value == parameter.default:
+            continue
+        flag = parameter.opts[0]
+        if isinstance(value, bool):
+            words.append(flag if value else parameter.secondary_opts[0])
+        else:
+            every = value if isinstance(value, list | tuple) else [value]
+            given = [shell_word(str(one.value if isinstance(one, Enum) else one)) for one in every]
+            words += given if name == "data" else [word for one in given for word in (flag, one)]
+    return " ".join(words)
+
+
+def shell_word(text: str) -> str:
+    """A word for a shell; what cannot be seen is spelled out."""
+    if text.isprintable():
+        return shlex.quote(text)
+    spelled = (letter if letter.isprintable() else _spelled(letter) for letter in text)
+    return "$'" + "".join(letter.replace("'", r"\'") if letter == "'" else letter for letter in spelled) + "'"
+
+
+def _spelled(letter: str) -> str:
+    """A letter as bytes in octal, as $'…' reads them; bytes that are no text come back as they were."""
+    return "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,98 @@
+"""``weightdecay tune``: how much weight decay a table needs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weightdecay.cli import options
+from weightdecay.cli.options import (
+    AsJson,
+    Data,
+    Decays,
+    Drop,
+    Exempt,
+    Intercept,
+    Model,
+    Models,
+    Standardize,
+    Target,
+    Weight,
+)
+from weightdecay.cli.sentences import sentences
+
+if TYPE_CHECKING:
+    from weightdecay import Table, Tuning
+
+
+def tune(
+    context: typer.Context,
+    data: Data,
+    *,
+    target: Target,
+    model: Models = Model.auto,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.HTML", help="Write a report.")] = None,
+    as_json: AsJson = False,
+    drop: Drop = None,
+    weight: Weight = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Rows with the same value are held out together.")
+    ] = None,
+    cv: Annotated[str, typer.Option(metavar="FOLDS", help="auto, loo (leave-one-out) or a number of folds.")] = "auto",
+    decays: Decays = None,
+    rule: Annotated[
+        options.Rule, typer.Option(help="Least loss, or the largest decay within one standard error of it.")
+    ] = options.Rule.min,
+    scoring: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer. [default: mean squared error]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Shuffles the rows for --cv NUMBER. [default: 0]")] = None,
+    tolerance: Annotated[float, typer.Option(min=0.0, help="Relative excess loss that the window allows.")] = 0.01,
+    standardize: Standardize = True,
+    intercept: Intercept = True,
+    decay_exempt: Exempt = None,
+) -> None:
+    """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
+    grid, splits = options.decays(decays), options.folds(cv)
+    with sentences():
+        import weightdecay as wd
+        from weightdecay.cli.progress import progress_line
+        from weightdecay.cli.work import linear, read
+        from weightdecay.show.files import check_writable
+
+        file = None if report is None else check_writable(report)
+        table = read(data, target, options.names(drop), weight, group)
+        exempt = options.names(decay_exempt)
+        tuning = wd.tune(
+            linear(table, exempt, tolerance=tolerance, standardize=standardize, fit_intercept=intercept),
+            table.X,
+            table.y,
+            decays=grid,
+            cv=splits,
+            rule=rule.value,
+            scoring=scoring,
+            groups=table.groups,
+            sample_weight=table.weight,
+            random_state=seed,
+            progress=progress_line(),
+        )
+        _show(replace(tuning, command=options.repeated(context)), table, file, as_json=as_json)
+
+
+def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> None:
+    """Write the report, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
+    import weightdecay as wd
+    from weightdecay.show.text import console, sentence, tuning_text
+
+    if file is not None:
+        wd.report(tuning, file)
+    if as_json:
+        sys.stdout.write(tuning.to_json() + "\n")
+    else:
+        console().print(tuning_text(tuning, table))
+    if file is not None:
+        console(stderr=as_json).print(f"report: {sentence(str(file))}")

@@ -1,0 +1,1 @@
+"""Records to eyes: text, plots, the report. Nothing here computes; every text from data is made harmless first."""

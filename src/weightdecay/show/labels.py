@@ -1,0 +1,110 @@
+"""Colours, and names beside curves that do not overlap."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Safe for colour-blind eyes, after Okabe and Ito (2008).
+BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#E69F00"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, "#332288", "#661100", "#117733", "#999933")
+INK, GREY, FAINT = "#222222", "#6E6E6E", "#C8C8C8"
+
+NAME_SIZE = 7.5  # points
+LINE = 9.0  # points from one name to the next
+AWAY = 14.0  # points from a curve's end to its name
+MOST_ROOM = 0.4  # of the axes' width, for names
+
+
+def points(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes in points."""
+    box = ax.get_window_extent()
+    scale = 72 / ax.figure.dpi
+    return box.width * scale, box.height * scale
+
+
+def settle(ax: Axes) -> None:
+    """Let the figure's layout find the place of the axes, so that what is measured next holds."""
+    ax.figure.canvas.figure.draw_without_rendering()
+
+
+def names_that_fit(ax: Axes) -> int:
+    """How many names fit above one another into the axes."""
+    return max(1, int(points(ax)[1] / LINE) - 1)
+
+
+def text_width(text: str) -> float:
+    """Width of a small text in points, near enough to keep texts apart: wide letters of East Asia count twice."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return 0.6 * NAME_SIZE * (len(text) + wide)
+
+
+def name_limit(ax: Axes) -> int:
+    """Letters of a name for which there is room beside the curves."""
+    return max(4, min(24, int((MOST_ROOM * points(ax)[0] - AWAY - 4) / text_width("n"))))
+
+
+def make_room(ax: Axes, names: Sequence[str], side: Literal["left", "right"]) -> float:
+    """Move one limit of the axis of x outwards by the width of the names; the share of the axes that they get."""
+    widest = max((text_width(name) for name in names), default=0.0)
+    share = min((AWAY + 4 + widest) / points(ax)[0], MOST_ROOM)
+    scale = ax.xaxis.get_transform()
+    left, right = scale.transform(np.asarray(ax.get_xlim(), dtype=np.float64))
+    more = (right - left) * share / (1 - share)
+    ends = (left - more, right) if side == "left" else (left, right + more)
+    ax.set_xlim(*scale.inverted().transform(np.asarray(ends)))
+    return share
+
+
+def name_curves(
+    ax: Axes,
+    x: float,
+    heights: Sequence[float],
+    names: Sequence[str],
+    colours: Sequence[str],
+    side: Literal["left", "right"],
+) -> None:
+    """Write each name beside its curve's end at x, moved up or down as little as keeps the names apart.
+
+    The places z solve min Σ(z_i − y_i)² subject to z_{i+1} − z_i ≥ one line: an isotonic regression of y_i − i lines.
+    """
+    from scipy.optimize import isotonic_regression
+
+    if not names:
+        return
+    low, high = ax.get_ylim()
+    scaled = ax.yaxis.get_transform().transform(np.asarray([low, high, *heights], dtype=np.float64))
+    shares = np.clip((scaled[2:] - scaled[0]) / (scaled[1] - scaled[0]), 0, 1)
+    line = LINE / points(ax)[1]
+    order = np.argsort(shares, kind="stable")
+    steps = line * np.arange(len(order))
+    # Bounds on the regression keep the first and the last name within the axes.
+    places = np.clip(isotonic_regression(shares[order] - steps).x, line / 2, 1 - line / 2 - steps[-1]) + steps
+    away = -AWAY if side == "left" else AWAY
+    for index, place in zip(order, places, strict=True):
+        ax.annotate(
+            names[index],
+            (x, float(shares[index])),
+            xytext=(away, float(place)),
+            xycoords=("data", "axes fraction"),
+            textcoords=("offset points", "axes fraction"),
+            ha="right" if side == "left" else "left",
+            va="center",
+            fontsize=NAME_SIZE,
+            color=colours[index],
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colours[index],
+                "alpha": 0.5,
+                "linewidth": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (1.0 if side == "left" else 0.0, 0.5),
+            },
+        )

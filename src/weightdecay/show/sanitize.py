@@ -1,0 +1,78 @@
+"""Text from data is hostile: one function per sink makes it harmless there.
+
+Common to all: control characters (C0, C1 and DEL), bidirectional overrides and other invisible format characters, line
+and paragraph separators, lone surrogates and unassigned tags become a visible substitute; long text is cut. Letters of
+every script stay as they are, and so do the joiners that some scripts need between letters.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+SUBSTITUTE = "\N{REPLACEMENT CHARACTER}"
+NAME_LIMIT = 120
+
+# Zero-width joiner and non-joiner shape letters and emoji; they hide nothing.
+_JOINERS = frozenset("\u200c\u200d")
+# Control, format (bidirectional overrides and isolates, tags, byte-order mark), surrogate, private use, unassigned,
+# line separator, paragraph separator.
+_HOSTILE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Marks on one letter beyond this number only serve to deface the lines around it.
+_MARKS = frozenset(("Mn", "Me"))
+MAX_MARKS = 4
+
+
+def for_terminal(text: str, limit: int = NAME_LIMIT) -> str:
+    """Text for a rich console that reads markup: no escape sequence, no markup, one line.
+
+    Examples
+    --------
+    >>> for_terminal("[red]x[/red]") == chr(92) + "[red]x" + chr(92) + "[/red]"
+    True
+    """
+    from rich.markup import escape
+
+    return escape(_plain(text, limit))
+
+
+def for_plot(text: str, limit: int = NAME_LIMIT) -> str:
+    r"""Text for matplotlib: no mathematics, one line.
+
+    Examples
+    --------
+    >>> for_plot("cost in $")
+    'cost in \\$'
+    """
+    # An escaped dollar never opens mathematics, and matplotlib shows it as a plain one.
+    return _plain(text, limit).replace("$", r"\$")
+
+
+def for_html(text: str, limit: int = NAME_LIMIT) -> str:
+    """Text for a template that escapes by itself (autoescape): one line without invisible characters.
+
+    Examples
+    --------
+    >>> for_html("a\\x00b\\u202ec")
+    'a\ufffdb\ufffdc'
+    """
+    return _plain(text, limit)
+
+
+def _plain(text: str, limit: int) -> str:
+    """One line of visible characters, at most `limit` of them."""
+    # Cut first: what follows costs time per character.
+    cut = len(text) > limit
+    kept: list[str] = []
+    marks = 0
+    for character in text[: limit - 1] if cut else text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in _MARKS else 0
+        if marks > MAX_MARKS:
+            continue
+        if character in "\t\n\r":
+            kept.append(" ")
+        elif category in _HOSTILE and character not in _JOINERS:
+            kept.append(SUBSTITUTE)
+        else:
+            kept.append(character)
+    return "".join(kept) + ("…" if cut else "")

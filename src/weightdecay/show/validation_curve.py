@@ -1,0 +1,222 @@
+"""The flagship picture, part by part: the held-out and the training curve against λ, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.tuning import Known, Reference, Tuning
+from weightdecay.show.decay_axis import DecayAxis, decay_axis, df_axis, dress
+from weightdecay.show.labels import BLUE, CYCLE, FAINT, GREEN, GREY, INK, NAME_SIZE, PURPLE, VERMILLION, points, settle
+from weightdecay.show.sanitize import for_plot
+from weightdecay.show.strip import Label, extend, lanes, strip_height, write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+# Losses in which the training loss of a path is given too; under a scorer the two cannot share an axis.
+COMPARABLE = ("mean squared error", "log-loss")
+# A curve that ends this many times above its best would flatten the rest of the picture on a linear axis.
+LOGARITHMIC = 25.0
+TARGETS_TOP = 3.0
+
+
+def path_of(tuning: Tuning) -> DecayPath | None:
+    """The path of a tuning; None if it was read from JSON that was too small for it."""
+    lost = isinstance(tuning.later, Known) and tuning.later.known_path is None
+    return None if lost else tuning.path
+
+
+def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
+    """The whole picture of one target."""
+    train = _train_loss(tuning, path)
+    logarithmic, bottom, top = _range(tuning, train)
+    beside = [one for one in tuning.references if _stands_beside(one, tuning, top)]
+    shown = [*tuning.decays, *(one.decay for one in beside)]
+    axis = decay_axis(shown)
+    dress(ax, axis, shown)
+    ax.set_yscale("log" if logarithmic else "linear")
+    if path is not None:
+        df_axis(ax, axis, path.decays, path.df)
+    ax.set_ylabel(for_plot(tuning.scoring))
+    ax.set_ylim(bottom, top)
+    settle(ax)
+    placed = lanes(_labels(axis, tuning), points(ax)[0])
+    extend(ax, bottom, top, strip_height(placed))
+    _window(ax, axis, tuning)
+    _curves(ax, axis, tuning, train)
+    for one in beside:
+        ax.plot(axis.place(one.decay), one.mean, "s", color=BLUE, fillstyle="none", markersize=4)
+    _marks(ax, axis, tuning)
+    _plausible(ax, axis, tuning)
+    write(ax, axis, placed)
+    _legend(ax, strip_height(placed) / points(ax)[1])
+
+
+def draw_targets(ax: Axes, tuning: Tuning) -> None:
+    """One held-out curve per target, each in units of its own best, for their losses have different units."""
+    every = [decay for one in tuning.targets for decay in one.decays]
+    axis = decay_axis(every)
+    dress(ax, axis, every)
+    names, heads = [], []
+    for number, one in enumerate(tuning.targets):
+        colour = CYCLE[number] if number < len(CYCLE) else FAINT
+        _segments(ax, axis, one.decays, one.mean / one.mean[one.best], color=colour, linewidth=1.4)
+        ax.plot(axis.place(one.decay_min), 1.0, "o", color=colour, markersize=5, zorder=4)
+        if number < len(CYCLE):
+            names.append(f"{number + 1}: {_decay(one.decay_min)}")
+            heads.append((axis.share(one.decay_min), colour))
+    tops = [float(np.nanmax(one.mean / one.mean[one.best])) for one in tuning.targets]
+    ax.set_ylabel("held-out loss / its best")
+    settle(ax)
+    width = points(ax)[0]
+    word = "target " if width > 300 else ""
+    labels = [Label(share, word + name, colour, height=1.0) for name, (share, colour) in zip(names, heads, strict=True)]
+    placed = lanes(labels, width)
+    span = min(max(tops), TARGETS_TOP) - 1
+    extend(ax, 1 - 0.05 * span, 1 + 1.05 * span, strip_height(placed))
+    write(ax, axis, placed)
+
+
+def _stands_beside(reference: Reference, tuning: Tuning, top: float) -> bool:
+    """Whether a reference at 0 or ∞ is drawn beside the curve: it is not on it, and not above the picture."""
+    ends = reference.decay in (0, math.inf) and reference.decay not in tuning.decays
+    return ends and len(tuning.decays) > 2 and reference.mean <= top
+
+
+def _decay(decay: float) -> str:
+    """A decay in two digits."""
+    return "∞" if math.isinf(decay) else f"{decay:.2g}"
+
+
+def _labels(axis: DecayAxis, tuning: Tuning) -> list[Label]:
+    """What stands in the strip, the most important first."""
+    at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
+    best = tuning.decay_min
+    labels = [Label(axis.share(best), f"best {_decay(best)}", INK, height=at[best])]
+    if tuning.decay_1se in at and tuning.decay_1se != best:
+        share = axis.share(tuning.decay_1se)
+        labels.append(Label(share, f"1-SE {_decay(tuning.decay_1se)}", INK, height=at[tuning.decay_1se]))
+    sides = (("← over-fitting", 0.0, axis.share(best)), ("under-fitting →", 1.0, 1 - axis.share(best)))
+    if len(at) > 2:
+        labels += [Label(share, text, GREY, italic=True) for text, share, room in sides if room > 0.2]
+    for one in tuning.references:
+        if 0 < one.decay < math.inf and axis.holds(one.decay) and math.isfinite(one.mean):
+            labels.append(Label(axis.share(one.decay), for_plot(one.name), GREY, height=one.mean))
+    return labels
+
+
+def _legend(ax: Axes, strip: float) -> None:
+    """A legend of the two curves, and of the ranges where there is room for it, above the strip (its share given)."""
+    handles, names = ax.get_legend_handles_labels()
+    pairs = sorted(zip(names, handles, strict=True), key=lambda pair: not pair[0].startswith(("held-out", "training")))
+    width, height = points(ax)
+    shown = pairs if width > 260 and height > 170 else pairs[:2]
+    ax.legend(
+        [handle for _, handle in shown],
+        [name for name, _ in shown],
+        loc="best",
+        bbox_to_anchor=(0, strip, 1, 1 - strip),
+        fontsize=NAME_SIZE,
+        framealpha=0.85,
+        edgecolor="none",
+        borderpad=0.2,
+        handlelength=1.8,
+        labelspacing=0.3,
+    )
+
+
+def _train_loss(tuning: Tuning, path: DecayPath | None) -> Array | None:
+    """Training loss at the decays of the tuning, where it has the unit of the held-out loss."""
+    if path is None or tuning.scoring not in COMPARABLE:
+        return None
+    loss = path.train_loss if path.train_loss.ndim == 1 else path.train_loss.mean(axis=1)
+    return loss if len(loss) == len(tuning.decays) else None
+
+
+def _segments(ax: Axes, axis: DecayAxis, decays: Array, values: Array, **style: object) -> None:
+    """A curve over the finite decays; 0 and ∞ are points of their own beside it."""
+    finite = (decays > 0) & np.isfinite(decays)
+    alone = finite.sum() == 1
+    ax.plot(decays[finite], values[finite], marker="o" if alone else "", markersize=4, **style)  # type: ignore[arg-type]
+    style = {key: value for key, value in style.items() if key not in ("label", "linewidth", "linestyle")}
+    ax.plot(axis.place(decays[~finite]), values[~finite], "o", markersize=4, fillstyle="none", **style)  # type: ignore[arg-type]
+
+
+def _curves(ax: Axes, axis: DecayAxis, tuning: Tuning, train: Array | None) -> None:
+    """Held-out loss with its standard error, and training loss."""
+    decays, mean, error = tuning.decays, tuning.mean, np.nan_to_num(tuning.standard_error)
+    finite = (decays > 0) & np.isfinite(decays)
+    known = bool(np.isfinite(tuning.standard_error).any())
+    low, high = mean - error, mean + error
+    ax.fill_between(decays[finite], low[finite], high[finite], color=BLUE, alpha=0.18, linewidth=0)
+    ends = ~finite | (finite.sum() == 1)
+    ax.errorbar(axis.place(decays[ends]), mean[ends], error[ends], fmt="none", ecolor=BLUE, elinewidth=1, alpha=0.5)
+    _segments(ax, axis, decays, mean, color=BLUE, linewidth=1.8, label="held-out ± 1 SE" if known else "held-out")
+    if train is not None:
+        _segments(ax, axis, decays, train, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), label="training")
+
+
+def _range(tuning: Tuning, train: Array | None) -> tuple[bool, float, float]:
+    """Whether the axis of y is logarithmic, and the range of y that shows the bottom of the held-out curve.
+
+    What lies far above runs out of the picture: over-fitting may be 10⁶ times worse than the best, and its exact
+    height tells nobody anything.
+    """
+    mean, error = tuning.mean, np.nan_to_num(tuning.standard_error)
+    best, worst = float(np.nanmin(mean)), float(np.nanmax(mean))
+    lower = min(float(np.nanmin(mean - error)), best if train is None else float(np.nanmin(train)))
+    if 0 < LOGARITHMIC * best < worst:
+        bottom = max(lower, best / 10)
+        return True, bottom / 1.1, min(worst, best * 1e4) * 1.5
+    upper = float(np.nanmax(mean + error))
+    span = (upper - lower) or abs(upper) or 1.0
+    return False, lower - 0.03 * span, upper + 0.06 * span
+
+
+def _ends(axis: DecayAxis, interval: tuple[float, float]) -> tuple[float, float] | None:
+    """Places of the ends of a range of decays, within the limits; None where the range is undefined."""
+    low, high = interval
+    if math.isnan(low) or math.isnan(high):
+        return None
+    left = axis.left if low == 0 else max(float(axis.place(low)), axis.left)
+    right = axis.right if math.isinf(high) else min(float(axis.place(high)), axis.right)
+    return left, right
+
+
+def _window(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
+    """The range within the tolerance of the best, shaded over the full height."""
+    if ends := _ends(axis, tuning.window):
+        label = f"within {100 * tuning.tolerance:g} % of the best"
+        ax.axvspan(*ends, color=GREEN, alpha=0.13, linewidth=0, label=label, zorder=0)
+
+
+def _marks(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
+    """The best decay, the one-standard-error decay and, where it is neither, the chosen one."""
+    at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
+    ax.plot(axis.place(tuning.decay_min), at[tuning.decay_min], "o", color=INK, markersize=6, zorder=5)
+    if tuning.decay_1se in at and tuning.decay_1se != tuning.decay_min:
+        place, height = axis.place(tuning.decay_1se), at[tuning.decay_1se]
+        ax.plot(place, height, "D", color="white", markeredgecolor=INK, markersize=5.5, zorder=5)
+    if tuning.decay not in (tuning.decay_min, tuning.decay_1se) and axis.holds(tuning.decay):
+        ax.axvline(float(axis.place(tuning.decay)), color=INK, linewidth=1, linestyle="--", label="chosen")
+
+
+def _plausible(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
+    """The range that the data cannot tell from the best, as a thin bar at the foot."""
+    if ends := _ends(axis, tuning.plausible):
+        ax.plot(
+            ends,
+            [3 / points(ax)[1]] * 2,
+            transform=ax.get_xaxis_transform(),
+            color=PURPLE,
+            linewidth=3,
+            solid_capstyle="projecting",
+            label="plausible range",
+        )

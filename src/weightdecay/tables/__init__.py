@@ -1,0 +1,1 @@
+"""Files to data: preflight and reading."""

@@ -1,0 +1,114 @@
+"""Sentences on columns that are not what their role needs: which column, which line, which value, what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from weightdecay.tables.preflight import Sheet, line_of, quoted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["text", "missing", "infinite"]
+KINDS: tuple[Kind, ...] = ("text", "missing", "infinite")
+
+# What a field without a value is written as, in lower case.
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", ".", "missing")
+COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+")
+# A column with at least this share of numbers is a column of numbers with slips in it, not one of text.
+MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a column: the first row (from 0) with the worst kind of fault, and how many rows have it."""
+
+    name: str
+    kind: Kind
+    row: int
+    field: str
+    count: int
+    share_of_numbers: float
+
+
+def fault(texts: pl.Series, values: pl.Series) -> Fault | None:
+    """The fault of a column, text before missing before infinite; None if all are finite numbers."""
+    missing = texts.str.to_lowercase().is_in(MISSING)
+    infinite = values.is_infinite().fill_null(False)
+    unread = values.is_null() & ~missing
+    for kind, where in zip(KINDS, (unread, missing, infinite), strict=True):
+        if where.any():
+            row = int(where.arg_true()[0])
+            numbers = int((values.is_not_null() & ~missing).sum())
+            return Fault(texts.name, kind, row, str(texts[row]), int(where.sum()), numbers / len(texts))
+    return None
+
+
+def sentence(sheet: Sheet, faults: list[Fault], target: str, weight: str | None) -> str:
+    """The sentence on the faults: a column with a role first, then all text columns, then the first of the others."""
+    for role, name in (("target ", target), ("weight ", weight)):
+        for one in faults:
+            if one.name == name:
+                return f"{role}{_what(sheet, one)}; {_role_remedy(one, role)}"
+    texts = [one for one in faults if one.kind == "text"]
+    words = [one for one in texts if one.share_of_numbers < MOSTLY and not COMMA_NUMBER.fullmatch(one.field)]
+    if words:
+        return _words(sheet, words)
+    worst = min(faults, key=lambda one: KINDS.index(one.kind))
+    return f"{_what(sheet, worst)}; {_remedy(worst)}"
+
+
+def _what(sheet: Sheet, one: Fault) -> str:
+    """The column, the line and the value at fault."""
+    where = f"column {quoted(one.name)} of {quoted(sheet.source, 200)}"
+    place = f"line {line_of(sheet, one.row)}"
+    more = f", one of {one.count} such lines" if one.count > 1 else ""
+    return {
+        "text": f"{where} holds the text {quoted(one.field)} ({place}{more})",
+        "missing": f"{where} has no value in {place} ({quoted(one.field)}{more})",
+        "infinite": f"{where} is infinite, or too large for a float64, in {place} ({quoted(one.field)}{more})",
+    }[one.kind]
+
+
+def _role_remedy(one: Fault, role: str) -> str:
+    """What to do about a column that cannot be dropped."""
+    if COMMA_NUMBER.fullmatch(one.field):
+        return "write its numbers with a decimal point, without commas"
+    if one.kind == "text" and one.share_of_numbers < MOSTLY:
+        return f"a {role}must be a number in every line: name another column, or write its classes as numbers"
+    return "correct that line or remove it"
+
+
+def _remedy(one: Fault) -> str:
+    """What to do about a column to learn from."""
+    drop = f"leave the column out with --drop {quoted_for_shell([one.name])}"
+    if COMMA_NUMBER.fullmatch(one.field):
+        return f"write its numbers with a decimal point, without commas, or {drop}"
+    if one.kind == "missing":
+        return f"fill it in, remove the line, or {drop}"
+    return f"correct that line, or {drop}"
+
+
+def _words(sheet: Sheet, words: list[Fault]) -> str:
+    """One sentence on all columns of text."""
+    shown = [f"{quoted(one.name)} ({quoted(one.field)} in line {line_of(sheet, one.row)})" for one in words[:4]]
+    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
+    subject = "column {} holds" if len(words) == 1 else "columns {} hold"
+    return (
+        f"{subject.format(', '.join(shown) + more)} text in {quoted(sheet.source, 200)}, and only columns of numbers "
+        f"can be read; write them as numbers, or leave them out with --drop {quoted_for_shell([w.name for w in words])}"
+    )
+
+
+def quoted_for_shell(names: list[str]) -> str:
+    """Names as one argument of --drop: parted by commas, in quotes where the shell or the commas need them."""
+    import csv
+    import io
+    import shlex
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    argument = text.getvalue()
+    return shlex.quote(argument) if argument.isprintable() else quoted(argument, 200)

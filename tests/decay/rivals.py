@@ -1,0 +1,181 @@
+"""Fits made while the tests run: scikit-learn, statsmodels, glum, and updates as their sources print them."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sklearn import linear_model, neural_network
+
+from decay.oracle import Fit, Floats, columns, slope, target, toy
+
+SHARP = {"tol": 1e-14, "max_iter": 100_000}
+
+
+def made(name: str, loss: str, value: float, model: object, **more: object) -> Fit:
+    """Return the fit of a scikit-learn-like model."""
+    coef, intercept = np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])  # type: ignore[attr-defined]
+    return Fit(name, name.partition(".")[0], loss, value, tuple(map(float, coef)), intercept, **more)  # type: ignore[arg-type]
+
+
+def squared() -> Iterator[Fit]:
+    """Fit scikit-learn's models of squared loss."""
+    X, y, s = columns("raw"), target("squared"), toy()[-1]
+    for weights in (None, s):
+        weighted = weights is not None
+        m = linear_model.Ridge(300.0).fit(X, y, weights)
+        yield made("sklearn.Ridge.alpha", "squared", 300.0, m, weighted=weighted)
+        m = linear_model.Lasso(12.0, **SHARP).fit(X, y, weights)
+        yield made("sklearn.Lasso.alpha", "squared", 12.0, m, mix=1.0, weighted=weighted)
+        for mix in (0.1, 0.5, 1.0):
+            m = linear_model.ElasticNet(12.0, l1_ratio=mix, **SHARP).fit(X, y, weights)
+            yield made("sklearn.ElasticNet.alpha", "squared", 12.0, m, mix=mix, weighted=weighted)
+    m = linear_model.TweedieRegressor(power=0, alpha=12.0, solver="newton-cholesky").fit(X, y)
+    yield made("sklearn.TweedieRegressor.alpha", "squared", 12.0, m)
+    # The precision of the weights over that of the noise is the prior precision for a noise of variance 1.
+    m = linear_model.BayesianRidge(tol=1e-14, max_iter=10_000).fit(columns("scaled"), y)
+    yield made("prior_precision", "squared", m.lambda_ / m.alpha_, m, columns="scaled", tolerance=1e-5)
+
+
+def classified() -> Iterator[Fit]:
+    """Fit scikit-learn's classifiers."""
+    X, z, s = columns("scaled"), target("log"), toy()[-1]
+    for weights in (None, s):
+        for mix in (0.0, 0.5, 1.0):
+            solver = "newton-cholesky" if mix == 0 else "saga"
+            m = linear_model.LogisticRegression(C=0.3, l1_ratio=mix, solver=solver, tol=1e-12, max_iter=100_000)
+            m.fit(X, z, weights)
+            yield made(
+                "sklearn.LogisticRegression.C", "log", 0.3, m, mix=mix, columns="scaled", weighted=weights is not None
+            )
+    m = linear_model.RidgeClassifier(30.0).fit(X, z)
+    yield made("sklearn.RidgeClassifier.alpha", "sign", 30.0, m, columns="scaled")
+
+
+def counted() -> Iterator[Fit]:
+    """Fit scikit-learn's generalised linear models."""
+    X, s = columns("scaled"), toy()[-1]
+    for weights in (None, s):
+        for name, loss in (("PoissonRegressor", "poisson"), ("GammaRegressor", "gamma")):
+            m = getattr(linear_model, name)(alpha=0.15, solver="newton-cholesky", tol=1e-12).fit(
+                X, target(loss), weights
+            )
+            yield made(f"sklearn.{name}.alpha", loss, 0.15, m, columns="scaled", weighted=weights is not None)
+
+
+def stochastic() -> Iterator[Fit]:
+    """Fit scikit-learn's SGD with small constant steps: near the minimum, by a noise of the size of the steps."""
+    X, s = columns("scaled"), toy()[-1]
+    for weights in (None, s):
+        options = {"learning_rate": "constant", "average": 40_000, "max_iter": 2000, "tol": None, "random_state": 0}
+        more = {"columns": "scaled", "weighted": weights is not None, "tolerance": 0.025}
+        m = linear_model.SGDClassifier("log_loss", alpha=0.3, eta0=1e-3, **options).fit(
+            X, target("log"), sample_weight=weights
+        )
+        yield made("sklearn.SGDClassifier.alpha", "log", 0.3, m, **more)
+        m = linear_model.SGDRegressor(alpha=0.3, eta0=1e-3, **options).fit(X, target("squared"), sample_weight=weights)
+        yield made("sklearn.SGDRegressor.alpha", "squared", 0.3, m, **more)
+
+
+def perceptrons() -> Iterator[Fit]:
+    """Fit scikit-learn's networks without hidden layers, which are the linear models, in full batch."""
+    X = columns("scaled")
+    for name, loss, alpha in (("MLPClassifier", "log", 4.0), ("MLPRegressor", "squared", 4.0)):
+        m = getattr(neural_network, name)(
+            hidden_layer_sizes=(), alpha=alpha, solver="lbfgs", tol=1e-14, max_iter=10_000, random_state=0
+        )
+        m.fit(X, target(loss))
+        facts, coef = {"batch_size": len(X)}, tuple(map(float, m.coefs_[0].ravel()))
+        yield Fit(
+            f"sklearn.{name}.alpha",
+            "sklearn",
+            loss,
+            alpha,
+            coef,
+            float(m.intercepts_[0][0]),
+            0.0,
+            "scaled",
+            facts=facts,
+            tolerance=5e-4,
+        )
+
+
+def statsmodels() -> Iterator[Fit]:
+    """Fit statsmodels' regularised models, whose constant is decayed like any column."""
+    sm = importlib.import_module("statsmodels.api")
+    X = columns("scaled+1")
+    families = {"squared": None, "log": sm.families.Binomial(), "poisson": sm.families.Poisson()}
+    for loss, family in families.items():
+        y = target(loss)
+        for mix in (0.0, 0.5, 1.0):
+            if loss == "poisson" and mix == 0.5:
+                continue  # here it drops a column too early: its coefficients miss its own optimum
+            m = sm.OLS(y, X) if family is None else sm.GLM(y, X, family=family)
+            value, sharp = {"squared": 2.0, "log": 0.07, "poisson": 0.15}[loss], {"cnvrg_tol": 1e-13, "maxiter": 5000}
+            coef = m.fit_regularized(alpha=value, L1_wt=mix, **({} if mix == 0 and family is None else sharp)).params
+            yield Fit(
+                "statsmodels.fit_regularized.alpha",
+                "statsmodels",
+                loss,
+                value,
+                tuple(map(float, coef)),
+                None,
+                mix,
+                "scaled+1",
+                tolerance=5e-4,
+            )
+
+
+def glum() -> Iterator[Fit]:
+    """Fit glum's generalised linear models."""
+    regressor = importlib.import_module("glum").GeneralizedLinearRegressor
+    X, s = columns("scaled"), toy()[-1]
+    for loss, family, value in (("squared", "normal", 12.0), ("log", "binomial", 0.07), ("poisson", "poisson", 0.15)):
+        for mix in (0.0, 0.5, 1.0):
+            for weights in (None, s):
+                m = regressor(alpha=value, l1_ratio=mix, family=family, gradient_tol=1e-10, max_iter=10_000)
+                m.fit(X, target(loss), weights)
+                weighted = weights is not None
+                yield made("glum.alpha", loss, value, m, mix=mix, columns="scaled", weighted=weighted, tolerance=1e-5)
+
+
+def descend(step: Callable[[Floats, Floats, int], Floats], loss: str, rate: float) -> tuple[tuple[float, ...], float]:
+    """Return coefficients and intercept after 4000 full-batch steps w ← step(w, ∇ mean loss, n), b ← b − rate·∇."""
+    X, y = columns("scaled"), target(loss)
+    w, b = np.zeros(X.shape[1]), 0.0
+    for _ in range(4000):
+        r = slope(loss, y, X @ w + b)
+        w, b = step(w, X.T @ r / len(y), len(y)), b - rate * r.mean()
+    return tuple(map(float, w)), float(b)
+
+
+def updates() -> Iterator[Fit]:
+    """Run the updates as their sources print them, at learning rate 0.2, until they stand still."""
+    rate = 0.2
+    printed: dict[str, tuple[float, Callable[[Floats, Floats, int], Floats]]] = {
+        # Ng: θ := θ(1 − αλ/m) − α (1/m) Σ (h − y) x
+        "textbook.lambda_over_2m": (9.0, lambda w, g, m: w * (1 - rate * 9.0 / m) - rate * g),
+        # Loshchilov & Hutter's algorithm 1 as PyTorch scales it: w := (1 − lr·wd) w − lr·g
+        "torch.decoupled.weight_decay": (0.3, lambda w, g, m: (1 - rate * 0.3) * w - rate * g),
+        # The same as printed, with schedule multiplier η_t = 1: x := x − (α g + λ x)
+        "torch.independent.weight_decay": (0.05, lambda w, g, m: w - (rate * g + 0.05 * w)),
+        "torch.coupled.weight_decay": (0.3, lambda w, g, m: w - rate * (g + 0.3 * w)),
+    }
+    for name, (value, step) in printed.items():
+        for loss in ("squared", "log"):
+            facts = {"optimizer": "sgd", "learning_rate": rate}
+            yield Fit(name, "printed update", loss, value, *descend(step, loss, rate), 0.0, "scaled", facts=facts)
+
+
+LIVE: dict[str, Callable[[], Iterator[Fit]]] = {
+    f.__name__: f for f in (squared, classified, counted, stochastic, perceptrons, statsmodels, glum, updates)
+}
+
+
+def live(name: str) -> list[Fit]:
+    """Return the fits of one family of tools; other libraries' remarks on convergence are not what is tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(LIVE[name]())
