@@ -111,8 +111,9 @@ def seen_by_type_checkers() -> dict[str, str]:
     for node in block.body:
         assert isinstance(node, ast.ImportFrom)
         for alias in node.names:
-            renamed = alias.asname is not None and alias.asname != alias.name
-            seen[alias.asname or alias.name] = f"{node.module}.{alias.name}" if renamed else str(node.module)
+            place = f"{node.module}.{alias.name}"
+            is_module = ROOT.parent.joinpath(*place.split(".")).with_suffix(".py").is_file()
+            seen[alias.asname or alias.name] = place if is_module else str(node.module)
     return seen
 
 

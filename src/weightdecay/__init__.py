@@ -29,6 +29,7 @@ __all__ = [
     "plot",
     "read",
     "report",
+    "terminal",
     "tune",
 ]
 
@@ -54,7 +55,7 @@ _OBJECTS = {
 }
 
 # Public name -> the module that it is.
-_MODULES = {"plot": "weightdecay.show.plots"}
+_MODULES = {"plot": "weightdecay.show.plots", "terminal": "weightdecay.show.terminal"}
 
 # Type checkers and editors read the imports, which a test holds against the two tables; hiding ``__getattr__`` from
 # them keeps a misspelt name an error.
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from weightdecay.records.table import Table
     from weightdecay.records.tuning import Tuning
     from weightdecay.show import plots as plot
+    from weightdecay.show import terminal as terminal
     from weightdecay.show.report import report
     from weightdecay.studies.tuning import path, tune
     from weightdecay.tables.read import read

@@ -39,8 +39,8 @@ def exact_ridge(
 ) -> ExactFit:
     """The minimiser of J, or where it is not unique the one of least Σ p v (w − c)², by rational elimination.
 
-    J = 1/(2 Σs) Σ s (y − b − x·w)² + (λ/2) Σ_j p_j v_j (w_j − c_j)², v_j the weighted variance or 1. Numbers may be floats
-    (taken exactly), integers, fractions or decimal strings.
+    J = 1/(2 Σs) Σ s (y − b − x·w)² + (λ/2) Σ_j p_j v_j (w_j − c_j)², v_j the weighted variance or 1. Numbers may be
+    floats (taken exactly), integers, fractions or decimal strings.
     """
     rows = [[Fraction(v) for v in row] for row in _plain(X)]
     target = [Fraction(v) for v in _plain(y)]

@@ -1,7 +1,7 @@
 """The NIST StRD linear regression sets: data, designs and certified coefficients.
 
-Source: NIST/ITL, *Statistical Reference Datasets*, linear regression (itl.nist.gov/div898/strd). The data of Longley, Filip,
-Norris and Pontius lie beside this file; the others are given by formula. `test_refinement` reproduces every certified
+Source: NIST/ITL, *Statistical Reference Datasets*, linear regression (itl.nist.gov/div898/strd). The data of Longley,
+Filip, Norris and Pontius lie beside this file; the others are given by formula. `test_nist` reproduces every certified
 value from the data in exact rational arithmetic.
 """
 
@@ -40,7 +40,7 @@ class NistSet:
     fit_intercept: bool = True
 
     @property
-    def X(self) -> NDArray[np.float64]:
+    def X(self) -> NDArray[np.float64]:  # noqa: N802
         """The design, every entry rounded once to float64."""
         return np.array([[float(v) for v in row] for row in self.rows])
 

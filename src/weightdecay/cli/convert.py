@@ -36,16 +36,15 @@ def convert(
     facts = common | {"learning_rate": learning_rate, "batch_size": batch_size} | _pairs(fact)
     with sentences():
         import weightdecay as wd
-        from weightdecay.show.text import console, conventions_text, conversion_text, json_text
 
         if show_list:
-            console().print(conventions_text(wd.conventions()))
+            wd.terminal.console().print(wd.terminal.conventions(wd.conventions()))
             return
         result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **facts)  # type: ignore[arg-type]
         if as_json:
-            sys.stdout.write(json_text(result) + "\n")
+            sys.stdout.write(wd.terminal.json_line(result) + "\n")
         else:
-            console().print(conversion_text(result))
+            wd.terminal.console().print(wd.terminal.conversion(result))
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

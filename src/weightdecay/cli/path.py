@@ -26,12 +26,11 @@ def path(
     with sentences():
         import weightdecay as wd
         from weightdecay.cli.work import linear, read
-        from weightdecay.show.text import console, json_text, path_text
 
         table = read(data, target, options.names(drop), weight)
         estimator = linear(table, options.names(decay_exempt), standardize=standardize, fit_intercept=intercept)
         fitted = wd.path(estimator, table.X, table.y, decays=grid, sample_weight=table.weight)
         if as_json:
-            sys.stdout.write(json_text(fitted) + "\n")
+            sys.stdout.write(wd.terminal.json_line(fitted) + "\n")
         else:
-            console().print(path_text(fitted, table))
+            wd.terminal.console().print(wd.terminal.path(fitted, table))

@@ -24,21 +24,21 @@ class ProgressLine:
         """Work of ``total`` steps begins."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from weightdecay.show.text import console, sentence
+        from weightdecay import terminal
 
         columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=console(stderr=True), transient=True)
-        self._bar.add_task(sentence(text), total=total)
+        self._bar = Progress(*columns, console=terminal.console(stderr=True), transient=True)
+        self._bar.add_task(terminal.sentence(text), total=total)
         self._began = time.monotonic()
 
     def advance(self, text: str = "") -> None:
         """One step is done."""
         if self._bar is None:
             return
-        from weightdecay.show.text import sentence
+        from weightdecay import terminal
 
         for task in self._bar.task_ids:
-            self._bar.update(task, advance=1, description=sentence(text) if text else None)
+            self._bar.update(task, advance=1, description=terminal.sentence(text) if text else None)
         if time.monotonic() - self._began > PATIENCE:
             self._bar.start()
 

@@ -41,9 +41,9 @@ def sentences() -> Iterator[None]:
 
 def say(text: str) -> None:
     """One sentence on stderr."""
-    from weightdecay.show.text import console, sentence
+    from weightdecay import terminal
 
-    console(stderr=True).print(f"weightdecay: {sentence(text)}")
+    terminal.console(stderr=True).print(f"weightdecay: {terminal.sentence(text)}")
 
 
 def _speaks_to_users(trace: TracebackType | None) -> bool:

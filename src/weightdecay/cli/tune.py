@@ -62,9 +62,8 @@ def tune(
         import weightdecay as wd
         from weightdecay.cli.progress import progress_line
         from weightdecay.cli.work import linear, read
-        from weightdecay.show.files import check_writable
 
-        file = None if report is None else check_writable(report)
+        file = None if report is None else wd.terminal.check_writable(report)
         table = read(data, target, options.names(drop), weight, group)
         exempt = options.names(decay_exempt)
         tuning = wd.tune(
@@ -86,13 +85,12 @@ def tune(
 def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> None:
     """Write the report, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
     import weightdecay as wd
-    from weightdecay.show.text import console, sentence, tuning_text
 
     if file is not None:
         wd.report(tuning, file)
     if as_json:
         sys.stdout.write(tuning.to_json() + "\n")
     else:
-        console().print(tuning_text(tuning, table))
+        wd.terminal.console().print(wd.terminal.tuning(tuning, table))
     if file is not None:
-        console(stderr=as_json).print(f"report: {sentence(str(file))}")
+        wd.terminal.console(stderr=as_json).print(f"report: {wd.terminal.sentence(str(file))}")

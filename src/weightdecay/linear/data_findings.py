@@ -75,7 +75,9 @@ class Statistics:
         self.std = np.sqrt(np.where(self.constant, 0.0, variance))
         self.mean = first / S + shift
         norm = np.sqrt(np.outer(np.where(self.constant, 1.0, variance), (s @ y**2) / S))
-        self.correlation = np.where(self.constant[:, None] | (norm == 0), 0.0, crossed / S / np.where(norm > 0, norm, 1.0))
+        self.correlation = np.where(
+            self.constant[:, None] | (norm == 0), 0.0, crossed / S / np.where(norm > 0, norm, 1.0)
+        )
 
 
 def _named(problem: Opened, where: Any) -> str:
@@ -107,7 +109,9 @@ def _constants(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     where = np.flatnonzero(statistics.constant)
     if len(where):
         verb = "is constant and gets" if len(where) == 1 else "are constant and get"
-        yield Finding("WD006", "info", f"{_named(problem, where)} {verb} no weight", "drop it, it says nothing about the target")
+        yield Finding(
+            "WD006", "info", f"{_named(problem, where)} {verb} no weight", "drop it, it says nothing about the target"
+        )
 
 
 def _twins(problem: Opened, statistics: Statistics) -> Iterator[Finding]:

@@ -52,7 +52,9 @@ def descend(problem: RidgeProblem, decay: float, settings: Any) -> tuple[History
         from sklearn.exceptions import ConvergenceWarning
 
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
-    history = History(decay, weights[:, 0] if problem.single else weights, losses, size <= goal, message, problem.columns)
+    history = History(
+        decay, weights[:, 0] if problem.single else weights, losses, size <= goal, message, problem.columns
+    )
     coef, intercept = problem.scaling.undone(coef[None], intercept[None])
     return history, Solution(coef[0], intercept[0], message)
 
@@ -69,7 +71,9 @@ def _epochs(
         pull = G @ u
         slope = pull - r
         gradient = slope + strength * (u - target)
-        losses.append(0.5 * float((yy + ((slope - r) * u).sum(axis=0) + (strength * (u - target) ** 2).sum(axis=0)).sum()))
+        losses.append(
+            0.5 * float((yy + ((slope - r) * u).sum(axis=0) + (strength * (u - target) ** 2).sum(axis=0)).sum())
+        )
         if epoch == settings.epochs or np.abs(gradient).max(initial=0.0) <= goal or not np.isfinite(losses[-1]):
             break
         # The update itself: the only place where gradient descent changes a weight.

@@ -237,7 +237,14 @@ class Design(Protocol):
 
 
 def extended_residual(
-    design: Design, target: Pair, spread: Pair, penalties: list[Pair], solution: Pair, *, dual: Pair, arithmetic: Arithmetic
+    design: Design,
+    target: Pair,
+    spread: Pair,
+    penalties: list[Pair],
+    solution: Pair,
+    *,
+    dual: Pair,
+    arithmetic: Arithmetic,
 ) -> tuple[Floats, Floats]:
     """Residuals of a least-squares saddle system, computed in extended precision and rounded once.
 

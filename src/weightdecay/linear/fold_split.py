@@ -208,9 +208,7 @@ def summarise(
 ) -> HeldOut:
     """A `HeldOut` from losses (F, L, t): the mean over targets, and each target when there are several."""
     t = loss.shape[2]
-    targets = (
-        tuple(from_folds(decays, loss[:, :, k], weight, folds.repeat, status) for k in range(t)) if t > 1 else ()
-    )
+    targets = tuple(from_folds(decays, loss[:, :, k], weight, folds.repeat, status) for k in range(t)) if t > 1 else ()
     return from_folds(decays, loss.mean(axis=2), weight, folds.repeat, status, targets=targets, **more)
 
 

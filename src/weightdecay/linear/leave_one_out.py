@@ -84,9 +84,7 @@ def scored(rows: Rows, decays: Array, prediction: Array, scorer: Scorer, status:
     X, Y = rows.X[used], rows.Y[used]
     weight = None if rows.weight is None else rows.weight[used]
     flat = (lambda A: A[:, 0]) if rows.t == 1 else (lambda A: A)
-    loss = [
-        loss_of_predictions(scorer, X, flat(Y), flat(prediction[:, row]), weight) for row in range(len(decays))
-    ]
+    loss = [loss_of_predictions(scorer, X, flat(Y), flat(prediction[:, row]), weight) for row in range(len(decays))]
     unknown = np.full(len(decays), np.nan)
     return HeldOut(decays, np.array([loss]), np.ones(1), unknown, unknown, status[None, :])
 
@@ -139,10 +137,24 @@ def _honest(
         good = values > NEARLY_ONE * 1e-3
         solution = root[:, None] * (V[:, good] @ ((V[:, good].T @ (root[:, None] * right[keep])) / values[good, None]))
         for vanished in (root[:, None] * V[:, ~good]).T:
-            # Only the decayed part counts for the least norm.
-            part = np.where(np.arange(len(keep)) >= h, 1.0, 0.0)[keep] * vanished
-            size = float(part @ part)
-            solution -= np.outer(vanished, part @ solution / size) if size > 0 else 0.0
+            _make_least(rotation, keep, vanished, solution)
         residual[i, column] = y[i] - g[keep] @ solution
         left[i, column] = 1.0
     return late
+
+
+def _make_least(rotation: Rotation, keep: NDArray[np.bool_], vanished: Array, solution: Array) -> None:
+    """Of all solutions + multiples of a direction that the other rows do not see, take the least, in place.
+
+    Least counts the penalty first; a direction without penalty, which only exempt columns have, their coefficients.
+    """
+    h = rotation.base.shape[0]
+    penalised = np.flatnonzero(keep)[:, None] >= h
+    part = np.where(penalised[:, 0], vanished, 0.0)
+    seen = np.where(penalised, solution, 0.0)
+    if part @ part <= 1e-16 * (vanished @ vanished):
+        coefficients = np.hstack([rotation.N[1:], rotation.A[1:]])[:, keep]
+        part, seen = coefficients @ vanished, coefficients @ solution
+    size = float(part @ part)
+    if size > 0:
+        solution -= np.outer(vanished, part @ seen / size)

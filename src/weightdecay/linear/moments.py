@@ -93,7 +93,9 @@ def choose_shift(rows: Rows, fit_intercept: bool) -> Shift:
     return Shift(sample_mean(rows.X), sample_mean(rows.Y))
 
 
-def gather(rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[int], shift: Shift) -> list[list[Moments]]:
+def gather(
+    rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[int], shift: Shift
+) -> list[list[Moments]]:
     """Moments of every cell of every partition, in one pass over the rows.
 
     Parameters

@@ -57,7 +57,9 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     design, centre = _rescaled(design, centre, scaling)
     rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, weight)
     name = type(estimator).__name__
-    return RidgeProblem(estimator, rows, design, centre, columns, single, name, choose_side(rows, design, centre), scaling)
+    return RidgeProblem(
+        estimator, rows, design, centre, columns, single, name, choose_side(rows, design, centre), scaling
+    )
 
 
 def choose_side(rows: Rows, design: Design, centre: Array) -> Side:
@@ -116,7 +118,9 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
         row = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
         raise ValueError(f"sample_weight is {weight[row]} at row {row}; weights are finite and at least 0")
     if np.count_nonzero(weight) < 2:
-        raise ValueError(f"sample_weight leaves {np.count_nonzero(weight)} rows with positive weight; at least 2 are needed")
+        raise ValueError(
+            f"sample_weight leaves {np.count_nonzero(weight)} rows with positive weight; at least 2 are needed"
+        )
     return weight
 
 

@@ -145,9 +145,7 @@ def _factorised(problem: ScaledProblem, target: Pair) -> tuple[SaddleSystem, Cor
     return system, LeastPenalty.of(system.design, root, system.tie.hi, system.ratio, limit=system.limit)
 
 
-def _refine(
-    system: SaddleSystem, correction: Correction, ladder: tuple[Arithmetic, ...]
-) -> tuple[Pair, int, float]:
+def _refine(system: SaddleSystem, correction: Correction, ladder: tuple[Arithmetic, ...]) -> tuple[Pair, int, float]:
     """Solution (q, t), steps taken, and the relative size of the last correction.
 
     Ends when a correction is below rounding. When corrections stop halving they are the noise of the residuals' own

@@ -112,7 +112,9 @@ class RidgeProblem:
         for number, (train, test) in enumerate(folds.splits()) if self.rows.weight is not None else ():
             for rows, name in ((train, "training"), (test, "test")):
                 if not self.rows.s[rows].any():
-                    raise ValueError(f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows")
+                    raise ValueError(
+                        f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
+                    )
         with self._explained():
             return self.side.split(folds)
 

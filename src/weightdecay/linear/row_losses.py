@@ -53,7 +53,9 @@ class RowLosses:
         square = (np.diagonal(self.product) + 2 * self.crossed + self.reference_second) / W
         best = smallest(self.decays, mean)
         paired_square = (np.diagonal(self.product) - 2 * self.product[best] + self.product[best, best]) / W
-        spread = np.maximum([square - (own + difference) ** 2, paired_square - (difference - difference[best]) ** 2], 0.0)
+        spread = np.maximum(
+            [square - (own + difference) ** 2, paired_square - (difference - difference[best]) ** 2], 0.0
+        )
         error, paired = np.sqrt(spread / max(n - 1, 1)) if n > 1 else np.full((2, len(mean)), np.nan)
         return HeldOut(self.decays, mean[None, :], np.array([W]), error, paired, status[None, :])
 

@@ -154,10 +154,12 @@ class Wide:
     def solution(self, precision: float) -> tuple[Array, Array, bool]:
         """From the factorised kernel."""
         models = self.models(np.array([precision]))
+        if np.isinf(precision):
+            return models.coef[0], models.intercept[0], True
         d = np.maximum(self._eigenvalues(), 0.0)
         positive = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)]
         condition = (d.max(initial=1.0) + precision) / (positive.min(initial=1.0) + precision)
-        return models.coef[0], models.intercept[0], bool(np.isinf(precision) or condition <= 1e5)
+        return models.coef[0], models.intercept[0], bool(condition <= 1e5)
 
     def scale(self) -> float:
         """Trace of the kernel."""

@@ -89,7 +89,9 @@ class Known:
     def path(self, decays: Array) -> DecayPath:
         """The path that was stored."""
         if self.known_path is None:
-            raise ValueError("this Tuning was read without its path (it was too large for JSON); use wd.path on the data")
+            raise ValueError(
+                "this Tuning was read without its path (it was too large for JSON); use wd.path on the data"
+            )
         return self.known_path
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:

@@ -47,7 +47,9 @@ def _how_much(tuning: Tuning) -> str:
     """Line 1: the choice, its loss and where it comes from."""
     if tuning.targets:
         values = [one.decay for one in tuning.targets]
-        choice = f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
+        choice = (
+            f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
+        )
     elif tuning.decay == 0:
         choice = "Use no decay (decay = 0): shrinking the weights does not help here"
     elif math.isinf(tuning.decay):
@@ -112,8 +114,10 @@ def _elsewhere(tuning: Tuning) -> str:
     if math.isfinite(tuning.y_std) and tuning.y_std > 0:
         facts["y_std"] = tuning.y_std
     if tuning.targets or not math.isfinite(tuning.decay):
-        return "The same strength in other tools: see wd.convert for each target's decay." if tuning.targets else (
-            "The same strength in other tools: leave the decayed columns out."
+        return (
+            "The same strength in other tools: see wd.convert for each target's decay."
+            if tuning.targets
+            else ("The same strength in other tools: leave the decayed columns out.")
         )
     parts = []
     for text, name in ELSEWHERE.get(tuning.model_name, ()):

@@ -116,5 +116,7 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     wanted = own.decays if decays is None else decays
     lattice = problem.candidates() if wanted is None else np.atleast_1d(np.asarray(wanted, dtype=np.float64))
     if not (lattice >= 0).all():
-        raise ValueError(f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ")
+        raise ValueError(
+            f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ"
+        )
     return problem.path(lattice)

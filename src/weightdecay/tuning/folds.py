@@ -122,7 +122,9 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, random_state: An
         raise ValueError(f"groups has {len(groups)} entries for {n} rows; give one group label per row")
     if isinstance(cv, str):
         if cv != "loo":
-            raise ValueError(f"cv={cv!r} is not known; give 'auto', 'loo', an int, a scikit-learn splitter or a list of splits")
+            raise ValueError(
+                f"cv={cv!r} is not known; give 'auto', 'loo', an int, a scikit-learn splitter or a list of splits"
+            )
         if groups is not None:
             raise ValueError("cv='loo' would split groups; give cv=5 (by whole groups) or a group splitter")
         return leave_one_out(n)

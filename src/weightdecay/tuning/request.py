@@ -61,5 +61,7 @@ def _decays(decays: Any) -> NDArray[np.float64] | None:
         return None
     values = np.unique(np.asarray(decays, dtype=np.float64))
     if values.size == 0 or not (values >= 0).all():
-        raise ValueError(f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ")
+        raise ValueError(
+            f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ"
+        )
     return values

@@ -152,9 +152,7 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
     """The `Tuning` of what was evaluated, with one inside for every target when there are several."""
     held_out, on_grid = evaluated.held_out, evaluated.on_grid
     targets = tuple(
-        replace(
-            _record(evaluated.target(number), facts, folds, choice, problem), later=_TargetLater(problem, number)
-        )
+        replace(_record(evaluated.target(number), facts, folds, choice, problem), later=_TargetLater(problem, number))
         for number in range(len(held_out.targets))
     )
     decays, mean, error = evaluated.grid, held_out.mean[on_grid], held_out.standard_error[on_grid]

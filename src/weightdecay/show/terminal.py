@@ -1,4 +1,4 @@
-"""Records as text for a terminal, and as JSON for programs."""
+"""Records for a terminal, as rich shows them, and for programs, as one line of JSON; every text from data is made harmless."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.files import check_writable
 from weightdecay.show.plots import flat_coefficients
 from weightdecay.show.sanitize import for_terminal
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rich.table import Table as Grid
 
     from weightdecay.decay.units import Convention, Conversion
+
+__all__ = ["check_writable", "console", "conventions", "conversion", "json_line", "path", "sentence", "tuning"]
 
 SENTENCE = 4000
 NAME = 24
@@ -48,7 +51,7 @@ def sentence(text: str) -> str:
     return for_terminal(text, SENTENCE)
 
 
-def tuning_text(tuning: Tuning, table: Table | None = None) -> RenderableType:
+def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     """The data, the verdict, the findings and the curve around its best."""
     from rich.console import Group
 
@@ -90,7 +93,7 @@ def _curve(tuning: Tuning) -> Grid:
     for index in _shown(tuning):
         decay = float(tuning.decays[index])
         numbers = (decay, float(tuning.mean[index]), float(tuning.standard_error[index]))
-        grid.add_row(*("" if math.isnan(one) else brief(one) for one in numbers), remark(tuning, decay))
+        grid.add_row(*("" if math.isnan(one) else brief(one) for one in numbers), _remark(tuning, decay))
     return grid
 
 
@@ -104,13 +107,13 @@ def _shown(tuning: Tuning) -> list[int]:
     return sorted({0, max(best - 1, 0), best, min(best + 1, last), last, *at, *ends})
 
 
-def remark(tuning: Tuning, decay: float) -> str:
+def _remark(tuning: Tuning, decay: float) -> str:
     """What is special about a decay."""
     special = (("in use", tuning.decay), ("best", tuning.decay_min), ("1-SE", tuning.decay_1se))
     return ", ".join(word for word, value in special if value == decay)
 
 
-def path_text(path: DecayPath, table: Table | None = None) -> RenderableType:
+def path(path: DecayPath, table: Table | None = None) -> RenderableType:
     """The largest coefficients at a few decays along the path, and the degrees of freedom."""
     from rich.console import Group
 
@@ -133,12 +136,12 @@ def path_text(path: DecayPath, table: Table | None = None) -> RenderableType:
     return Group(*_data_lines(table), title, grid, *note)
 
 
-def json_text(record: object) -> str:
+def json_line(record: object) -> str:
     """A record of plain fields as one strict JSON object."""
     return json.dumps(encode(vars(record)), allow_nan=False)
 
 
-def conversion_text(conversion: Conversion) -> RenderableType:
+def conversion(conversion: Conversion) -> RenderableType:
     """The number in full, then the formula and where it is documented."""
     from rich.console import Group
 
@@ -147,7 +150,7 @@ def conversion_text(conversion: Conversion) -> RenderableType:
     return Group(f"{conversion.value!r}", *mix, *(f"[dim]{line}[/]" for line in details))
 
 
-def conventions_text(conventions: Iterable[Convention]) -> RenderableType:
+def conventions(conventions: Iterable[Convention]) -> RenderableType:
     """The names that can be converted: what each multiplies, and which facts it needs."""
     from rich.console import Group
 
