@@ -22,7 +22,7 @@ class Fit:
 
     convention: str
     tool: str
-    loss: str  # squared | log | poisson | gamma
+    loss: str  # squared | sign (squared, of classes as ±1) | log | poisson | gamma
     value: float
     coef: tuple[float, ...]
     intercept: float | None  # None: the tool fitted none
@@ -52,14 +52,14 @@ def columns(name: str) -> Floats:
 def target(loss: str) -> Floats:
     """Return the toy target of a loss."""
     _, y, classes, counts, _ = toy()
-    return {"squared": y, "gamma": y, "log": classes, "poisson": counts}[loss]
+    return {"squared": y, "sign": 2 * classes - 1, "gamma": y, "log": classes, "poisson": counts}[loss]
 
 
 def slope(loss: str, y: Floats, f: Floats) -> Floats:
     """Return the derivative of the loss ½(y−f)², log-loss or deviance/2 by the linear predictor f."""
     if loss == "gamma":
         return np.asarray(1.0 - y * np.exp(-f))
-    return np.asarray({"squared": f, "log": 1 / (1 + np.exp(-f)), "poisson": np.exp(f)}[loss] - y)
+    return np.asarray({"squared": f, "sign": f, "log": 1 / (1 + np.exp(-f)), "poisson": np.exp(f)}[loss] - y)
 
 
 def weighted_std(y: Floats, s: Floats) -> float:

@@ -1,4 +1,4 @@
-"""Fits made while the tests run: scikit-learn, statsmodels, glum, and updates as their sources print them."""
+"""Fits made while the tests run: scikit-learn, statsmodels, and updates as their sources print them."""
 
 from __future__ import annotations
 
@@ -128,19 +128,6 @@ def statsmodels() -> Iterator[Fit]:
             )
 
 
-def glum() -> Iterator[Fit]:
-    """Fit glum's generalised linear models."""
-    regressor = importlib.import_module("glum").GeneralizedLinearRegressor
-    X, s = columns("scaled"), toy()[-1]
-    for loss, family, value in (("squared", "normal", 12.0), ("log", "binomial", 0.07), ("poisson", "poisson", 0.15)):
-        for mix in (0.0, 0.5, 1.0):
-            for weights in (None, s):
-                m = regressor(alpha=value, l1_ratio=mix, family=family, gradient_tol=1e-10, max_iter=10_000)
-                m.fit(X, target(loss), weights)
-                weighted = weights is not None
-                yield made("glum.alpha", loss, value, m, mix=mix, columns="scaled", weighted=weighted, tolerance=1e-5)
-
-
 def descend(step: Callable[[Floats, Floats, int], Floats], loss: str, rate: float) -> tuple[tuple[float, ...], float]:
     """Return coefficients and intercept after 4000 full-batch steps w ← step(w, ∇ mean loss, n), b ← b − rate·∇."""
     X, y = columns("scaled"), target(loss)
@@ -170,7 +157,7 @@ def updates() -> Iterator[Fit]:
 
 
 LIVE: dict[str, Callable[[], Iterator[Fit]]] = {
-    f.__name__: f for f in (squared, classified, counted, stochastic, perceptrons, statsmodels, glum, updates)
+    f.__name__: f for f in (squared, classified, counted, stochastic, perceptrons, statsmodels, updates)
 }
 
 

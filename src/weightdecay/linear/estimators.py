@@ -83,6 +83,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         Of gradient descent.
     status_ : str
         How the solution was computed.
+    n_iter_ : int
+        Epochs of gradient descent; 1 for exact solutions.
 
     Examples
     --------
@@ -172,7 +174,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
             decay = np.array([one.decay for one in targets]) if targets else np.float64(self.tuning_.decay)
         self.history_: History | None = None
         if self.solver == "gradient_descent":
-            self.history_, solution = descend(problem, float(np.max(decay)), self)
+            self.history_, solution = descend(problem, np.asarray(decay, dtype=np.float64), self)
         else:
             solution = problem.solution(decay)
         return self._take(problem.single, decay, solution)
@@ -207,6 +209,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         self.intercept_ = float(solution.intercept[0]) if single else solution.intercept
         self.decay_ = float(np.max(decay)) if np.ndim(decay) == 0 or single else np.asarray(decay)
         self.status_ = solution.status
+        self.n_iter_ = max(1, len(self.history_.loss) - 1) if self.history_ is not None else 1
         return self
 
     def _fixed_decay(self, t: int) -> Any:

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 
 _SPLITTER = 2.0**27 + 1.0  # Veltkamp: cuts 53 bits into 26 + 26 and a sign
+HAS_80_BITS = bool(np.finfo(np.longdouble).nmant == 63)  # x86, but for Microsoft's compilers
 _SMALL_PROBLEM = 2**19  # multiplications; below it even double-double takes about a hundredth of a second a step
 
 
@@ -116,9 +117,12 @@ def zeros(shape: tuple[int, ...]) -> Pair:
     return Pair(np.zeros(shape), np.zeros(shape))
 
 
-def stacked(pairs: list[Pair]) -> Pair:
-    """Pair columns of shape (m,) side by side, (m, k)."""
-    return Pair(np.stack([pair.hi for pair in pairs], axis=1), np.stack([pair.lo for pair in pairs], axis=1))
+def stacked(pairs: list[Pair], m: int) -> Pair:
+    """Pair columns of shape (m,) side by side, (m, k); none of them is (m, 0)."""
+    found = zeros((m, len(pairs)))
+    for k, pair in enumerate(pairs):
+        found.hi[:, k], found.lo[:, k] = pair.hi, pair.lo
+    return found
 
 
 def pair_sum(terms: Pair) -> Pair:
@@ -164,7 +168,8 @@ class DoubleDouble:
         flipped = (halves[0].T, halves[1].T)
         forward = [_dot(block.transposed(), flipped, right[:, k]) for k in range(right.hi.shape[1])]
         backward = [_dot(block, halves, left[:, k]) for k in range(left.hi.shape[1])]
-        return stacked(forward), stacked(backward)
+        r, q = block.hi.shape
+        return stacked(forward, r), stacked(backward, q)
 
     def moments(self, block: Pair, first: Floats, second: Floats) -> tuple[Pair, Pair]:
         """Weighted column sums and sums of squares."""
@@ -219,8 +224,7 @@ def choose_arithmetic(multiplications: int) -> tuple[Arithmetic, ...]:
 
     Small problems get the 106 bits, which they hardly notice; large ones first the 80-bit type, if the machine has it.
     """
-    has_80_bits = np.finfo(np.longdouble).nmant == 63
-    if has_80_bits and multiplications > _SMALL_PROBLEM:
+    if HAS_80_BITS and multiplications > _SMALL_PROBLEM:
         return LongDouble(), DoubleDouble()
     return (DoubleDouble(),)
 

@@ -5,7 +5,7 @@ With prior precision Λ, weights s, and v_jf the variance of column j over the t
     ½ Σ_{i∈T_f} s_i (y_i − b − x_i·w)²  +  ½ Λ Σ_j p_j v_jf w_j².
 
 `krylov_folds` makes one linear operator of all folds, `krylov_recurrence` solves with it for all Λ together; here go
-data in, and predictions, errors and coefficients out.
+data in, and held-out predictions and errors out. `krylov_whole` gives coefficients.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from weightdecay.linear.krylov_data import (
 )
 from weightdecay.linear.krylov_folds import EPSILON, FoldOperator, open_operator
 from weightdecay.linear.krylov_recurrence import Booleans, Counts, Outcome, Step, Views, norm, solve
-from weightdecay.linear.krylov_verification import Witness, refined, steady
+from weightdecay.linear.krylov_verification import Witness, steady
 
 TOL, MAX_ITER = 1e-10, 1000
 # Held-out entries × decays of one run: 256 MiB in each of two arrays. More decays take further runs.
@@ -72,32 +72,6 @@ class HeldOutErrors:
     """
 
     loss: Floats
-    converged: Booleans
-    iterations: Counts
-    passes: int
-
-
-@dataclass(frozen=True, eq=False)
-class KrylovPath:
-    """Coefficients at L decays.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (L, t, p)
-        For the columns as they were given.
-    intercept : ndarray of shape (L, t)
-    residual_square : ndarray of shape (L, t)
-        Σ s_i (y_i − f_i)².
-    converged : ndarray of shape (L, t) of bool
-        Whether error bound and recomputed gradient are within tolerance.
-    iterations : ndarray of shape (L, t) of int
-    passes : int
-        Products with X or its transpose, for all targets and decays together.
-    """
-
-    coef: Floats
-    intercept: Floats
-    residual_square: Floats
     converged: Booleans
     iterations: Counts
     passes: int
@@ -190,7 +164,7 @@ class KrylovFolds:
         """Solve for some decays after others, as memory allows."""
         operator, n_targets = self.operator, len(self.targets.units)
         internal = operator.internal(precisions)
-        free, centred = _split(operator, self.targets)
+        free, centred = split_targets(operator, self.targets)
         # Neighbours in size share a run, as they take about as many steps.
         order = np.argsort(internal, kind="stable")
         width = max(1, STATE_ENTRIES // max(1, n_targets * sum(map(len, self.test))))
@@ -276,102 +250,7 @@ def open_folds(
     return KrylovFolds(operator, targets, testing, weights / operator.weight_unit)
 
 
-def krylov_path(
-    X: Sparse,
-    Y: ArrayLike,
-    prior_precisions: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    decay_weights: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    standardize: bool = True,
-    tol: float = TOL,
-    max_iter: int = MAX_ITER,
-) -> KrylovPath:
-    """Fit all rows at a few prior precisions.
-
-    Parameters
-    ----------
-    X : scipy.sparse CSR or CSC of shape (n, p)
-    Y : array of shape (n,) or (n, t)
-    prior_precisions : array of shape (L,)
-        Λ ≥ 0; 0 gives least squares with the least penalty, inf leaves what is not penalised.
-    sample_weight, decay_weights, fit_intercept, standardize
-        As in `open_folds`.
-    tol : float
-        A decay stops when the energy norm of its error is ≤ tol · √(2 J) and ‖∇J‖∞ ≤ 5 tol ‖∇J(0)‖∞; its gradient is
-        then computed anew, and where that is above 10 tol ‖∇J(0)‖∞, a Newton step is taken from there.
-    max_iter : int
-        Steps of a run.
-
-    Raises
-    ------
-    ValueError
-        If a value or a weight cannot be used; the sentence names it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scipy import sparse
-    >>> X = sparse.csr_array([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [4.0, 0.0]])
-    >>> fitted = krylov_path(X, np.array([2.0, 3.0, 5.0, 4.0]), [0.0, np.inf])
-    >>> fitted.coef.round(6).tolist()
-    [[[0.8, 1.3]], [[0.0, 0.0]]]
-    >>> fitted.intercept.round(6).tolist()
-    [[1.0], [3.5]]
-    """
-    precisions = as_precisions(prior_precisions)
-    matrix = as_float64(X)
-    weights = non_negative(sample_weight, matrix.shape[0], "sample_weight", "row")
-    targets = as_targets(Y, weights, fit_intercept)
-    operator = open_operator(
-        matrix,
-        np.ones((matrix.shape[0], 1)),
-        sample_weight=weights,
-        decay_weights=decay_weights,
-        fit_intercept=fit_intercept,
-        standardize=standardize,
-    )
-    theta, outcome = _verified(operator, _split(operator, targets)[1], operator.internal(precisions), tol, max_iter)
-    p, _, t, n_decays = theta.shape
-    columns = theta.reshape(p, 1, t * n_decays)
-    rest = np.repeat(targets.values, n_decays, axis=1)[:, None, :] - operator.decayed_part(columns)
-    free = operator.free_fit(rest)
-    coef, intercept = operator.original(columns, free)
-    squares = np.square(norm(operator.rooted(rest - operator.unpenalised.part(free)))) * operator.weight_unit
-    units, shifts = targets.units[:, None], targets.shifts[:, None]
-    return KrylovPath(
-        coef=np.ascontiguousarray((coef.reshape(p, t, n_decays) * units).transpose(2, 1, 0)),
-        intercept=(intercept.reshape(t, n_decays) * units + shifts).T,
-        residual_square=(squares.reshape(t, n_decays) * np.square(units)).T,
-        converged=outcome.converged[0].T,
-        iterations=outcome.iterations[0].T,
-        passes=outcome.passes + 1,
-    )
-
-
-def _verified(
-    operator: FoldOperator, centred: Floats, internal: Floats, tol: float, max_iter: int
-) -> tuple[Floats, Outcome]:
-    """θ (p, 1, t, L) of one fold with gradients computed anew, and restarts where the recurrence has drifted."""
-    p, t, n_decays = len(operator.decay_roots), centred.shape[2], len(internal)
-    views = Views(lambda step, fold, target: step.direction[:, fold, target], [p], t, n_decays)
-    outcome = solve(operator, centred, internal, (views,), tol=tol, max_iter=max_iter)
-    theta = views.totals(0).reshape(p, 1, t * n_decays)
-    # Where the steps are spent there is nothing to verify, and at Λ = ∞ θ = 0 is exact.
-    converged = outcome.converged.reshape(1, t * n_decays).copy()
-    pairs = np.flatnonzero(converged[0] & np.isfinite(np.tile(internal, t)))
-    target, decay = np.divmod(pairs, n_decays)
-    chosen, limit = theta[:, :, pairs], outcome.gradient_limit[:, target]
-    small, passes = refined(
-        operator, centred[:, :, target], chosen, internal[decay], gradient_limit=limit, max_iter=max_iter
-    )
-    theta[:, :, pairs], converged[:, pairs] = chosen, small
-    outcome = replace(outcome, converged=converged.reshape(outcome.converged.shape), passes=outcome.passes + passes)
-    return theta.reshape(p, 1, t, n_decays), outcome
-
-
-def _split(operator: FoldOperator, targets: Targets) -> tuple[Floats, Floats]:
+def split_targets(operator: FoldOperator, targets: Targets) -> tuple[Floats, Floats]:
     """B γ(y) and Π y on all rows, (n, F, t); where B explains y, Π y is rounding on the training rows and made 0."""
     whole = np.repeat(targets.values[:, None, :], operator.row_weights.shape[1], axis=1)
     free = operator.unpenalised.part(operator.free_fit(whole))

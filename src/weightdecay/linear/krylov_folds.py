@@ -17,6 +17,7 @@ a target axis T, (rows, F, T): to a sparse product they are matrices with F·T c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ class Unpenalised:
 
     def fit(self, weighted: Floats) -> Floats:
         """C_f C_fᵀ Bᵀ z, (q, F, T) for z (n, F, T)."""
-        moments: Floats = self.block.T @ weighted.reshape(len(weighted), -1)
+        moments: Floats = self.block.T @ flat(weighted)
         moments = moments.reshape(len(moments), *weighted.shape[1:])
         coordinates = np.einsum("fqr,qft->rft", self.maps, moments)
         coefficients: Floats = np.einsum("fqr,rft->qft", self.maps, coordinates)
@@ -69,7 +70,7 @@ class Unpenalised:
 
     def part(self, coefficients: Floats) -> Floats:
         """B γ on all rows, (n, F, T) for γ (q, F, T)."""
-        product: Floats = self.block @ coefficients.reshape(len(coefficients), -1)
+        product: Floats = self.block @ flat(coefficients)
         return product.reshape(len(product), *coefficients.shape[1:])
 
 
@@ -116,7 +117,7 @@ class FoldOperator:
     def decayed_part(self, theta: Floats) -> Floats:
         """X D_f⁻¹ θ on all rows, (n, F, T) for θ (p, F, T): one pass over X."""
         scaled = theta * self.inverse_scales[:, :, None]
-        image: Floats = self.forward @ scaled.reshape(len(scaled), -1)
+        image: Floats = self.forward @ flat(scaled)
         return image.reshape(len(image), *theta.shape[1:])
 
     def free_fit(self, image: Floats) -> Floats:
@@ -136,7 +137,7 @@ class FoldOperator:
     def adjoint(self, residual: Floats) -> Floats:
         """D_f⁻¹ Xᵀ R_f u, (p, F, T) for u (n, F, T) that is orthogonal to R_f B: one pass over X."""
         rooted = self.rooted(residual)
-        gradient: Floats = self.backward @ rooted.reshape(len(rooted), -1)
+        gradient: Floats = self.backward @ flat(rooted)
         gradient = gradient.reshape(len(gradient), *residual.shape[1:])
         gradient *= self.inverse_scales[:, :, None]
         return gradient
@@ -155,6 +156,11 @@ class FoldOperator:
         intercept -= np.tensordot(free.shifts, weights[free.columns], axes=1)
         intercept -= np.tensordot(self.column_shifts, weights, axes=1)
         return weights / self.column_units[:, None, None], intercept
+
+
+def flat(vectors: Floats) -> Floats:
+    """(size, F·T) of (size, F, T), also where a size is 0 and -1 would be ambiguous."""
+    return vectors.reshape(len(vectors), math.prod(vectors.shape[1:]))
 
 
 def open_operator(

@@ -119,7 +119,7 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
         raise ValueError(f"sample_weight is {weight[row]} at row {row}; weights are finite and at least 0")
     if np.count_nonzero(weight) < 2:
         raise ValueError(
-            f"sample_weight leaves {np.count_nonzero(weight)} rows with positive weight; at least 2 are needed"
+            f"sample_weight is zero for all but {np.count_nonzero(weight)} rows; give at least 2 rows a positive weight"
         )
     return weight
 

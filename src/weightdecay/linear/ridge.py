@@ -79,7 +79,7 @@ class RidgeProblem:
             columns=self.columns,
             model_name=self.model_name,
             standardize=self.design.standardize,
-            loss_name="mean squared error",
+            loss_name=" of ".join(filter(None, ("mean squared error", self.scaling.unit))),
             references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / S)),
         )
 
@@ -132,8 +132,8 @@ class RidgeProblem:
         with self._explained():
             models = self.side.models(decays * self.rows.weight_sum)
         coef, intercept = self.scaling.undone(models.coef, models.intercept)
-        loss = models.rss / self.rows.weight_sum * self.scaling.target**2
-        status = tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
+        loss = self.scaling.squared(models.rss / self.rows.weight_sum)
+        status = models.status or tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
         if self.single:
             coef, intercept, loss = coef[:, 0], intercept[:, 0], loss[:, 0]
         return DecayPath(decays, coef, intercept, models.df, loss, status, self.columns)
@@ -153,7 +153,7 @@ class RidgeProblem:
             rest = n - models.undecayed
             evidence = 0.5 * (rest * np.log(models.shrunk / S) + models.log_det[:, None]) / n
         gcv[free <= 1e-9] = np.inf
-        found = {"gcv": gcv * self.scaling.target**2, "evidence": evidence}
+        found = {"gcv": gcv, "evidence": evidence}
         return {name: values[:, 0] if self.single else values for name, values in found.items()}
 
     def solution(self, decay: float | Array) -> Solution:
@@ -165,7 +165,7 @@ class RidgeProblem:
             mine = decays == one
             with self._explained():
                 found, offset, safe = self.side.solution(one * self.rows.weight_sum)
-            note = "exact"
+            note = "krylov" if self.side.name == "krylov" else "exact"
             if not safe:
                 found, offset, note = self._refined(float(one), found, offset)
             coef[mine], intercept[mine] = found[mine], offset[mine]

@@ -129,6 +129,8 @@ class Wide:
         pairs = [(train[self.rows.s[train] > 0], test) for train, test in folds.splits()]
         trains, tests = [train for train, _ in pairs], [test for _, test in pairs]
         fits = fit_duals(self.rows, self.design, trains, tests, self.rows.Y - self.offset)
+        if "whole" not in vars(self):
+            vars(self)["_size"] = _trace(fits[0]) * self.rows.weight_sum / float(fits[0].root @ fits[0].root)
         return DualSplit(self.rows, folds, fits, self.offset)
 
     def models(self, precisions: Array) -> Models:
@@ -161,6 +163,16 @@ class Wide:
         condition = (d.max(initial=1.0) + precision) / (positive.min(initial=1.0) + precision)
         return models.coef[0], models.intercept[0], bool(condition <= 1e5)
 
+    @cached_property
+    def _size(self) -> float:
+        """Trace of the kernel; a fold that was factorised before tells it well enough."""
+        return _trace(self.whole)
+
     def scale(self) -> float:
         """Trace of the kernel."""
-        return float(np.trace(self.whole.projected[0]))
+        return self._size
+
+
+def _trace(fit: DualFit) -> float:
+    """Sum of the eigenvalues of a kernel."""
+    return float(np.trace(fit.projected[0]))

@@ -29,6 +29,16 @@ class Scaling:
         """2^target, inf when beyond float64."""
         return float(np.ldexp(1.0, self.target_exponent))
 
+    def squared(self, values: Array) -> Array:
+        """Losses in the targets' own squared units; beyond float64 they become inf or 0."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.ldexp(values, 2 * self.target_exponent))
+
+    @property
+    def unit(self) -> str:
+        """In what the targets were measured meanwhile, in words; empty where in themselves."""
+        return f"y/2^{self.target_exponent}" if self.target_exponent else ""
+
     def undone(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
         """Models in the caller's units, exactly: only exponents change."""
         if self.columns is None and self.target_exponent == 0:

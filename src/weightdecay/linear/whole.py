@@ -39,6 +39,10 @@ class Models:
         Σ log(1 + d_j/Λ).
     exact : ndarray of shape (L,) of bool
         Where triangles were needed.
+    undecayed : int
+        Rank of the intercept and the exempt columns.
+    status : tuple of L str
+        How each model was computed, where it is neither "exact" nor "exact (triangular)".
     """
 
     coef: Array
@@ -49,6 +53,7 @@ class Models:
     log_det: Array
     exact: NDArray[np.bool_]
     undecayed: int
+    status: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -223,6 +223,17 @@ class Tuning:
         """Index of `decay_min` in `decays`."""
         return int(np.flatnonzero(self.decays == self.decay_min)[0])
 
+    @property
+    def scored(self) -> bool:
+        """Whether the losses are negative scores of a scorer."""
+        return self.scoring.startswith("−")
+
+    @property
+    def unit(self) -> float:
+        """What shares of a loss are of: the least mean loss or, for scorers, the best's gain on infinite decay."""
+        least, constant = float(self.mean[self.best]), self.reference("infinite decay")
+        return abs(constant.mean - least) if self.scored and constant is not None else abs(least)
+
     def settled(self) -> Tuning:
         """The same record, everything lazy computed, holding neither data nor model."""
         path = self.path if self._path_fits() else None
@@ -255,8 +266,18 @@ class Tuning:
 
     @classmethod
     def from_json(cls, text: str) -> Tuning:
-        """The record from its JSON text; the inverse of `to_json`."""
-        return _from_dict(json.loads(text))
+        """The record from its JSON text; the inverse of `to_json`.
+
+        Raises
+        ------
+        ValueError
+            When the text is not JSON, or not that of a `Tuning`.
+        """
+        data = json.loads(text)
+        missing = [name for name in (*_PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
+        if missing:
+            raise ValueError(f"this JSON is not a Tuning: it lacks {missing[0]!r}; give what Tuning.to_json() wrote")
+        return _from_dict(data)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tuning) and self.to_dict() == other.to_dict()
@@ -267,10 +288,13 @@ class Tuning:
         return Tuning.from_json, (self.to_json(),)
 
 
-_ARRAYS = ("decays", "losses", "weight", "mean", "standard_error", "paired")
-_FLOATS = ("decay", "decay_min", "decay_1se", "tolerance", "weight_sum", "y_std")
-_TEXTS = ("rule", "cv", "scoring", "model_name", "command")
-_PLAIN = (*_ARRAYS, *_FLOATS, *_TEXTS, "window", "plausible", "status", "standardize", "n_rows", "columns")
+# Fields that are JSON as they are, arrays as lists; the others need the words of `to_dict` and `_from_dict`.
+_PLAIN = (
+    *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
+    *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "command"),
+)
+_NESTED = ("findings", "opinions", "path", "references", "trials", "targets")
 
 
 def _path(data: dict[str, Any] | None) -> DecayPath | None:
@@ -289,15 +313,29 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         tuple(Finding(**one) for one in data["findings"]),
     )
     return Tuning(
-        **{name: numbers(data[name]) for name in _ARRAYS},
-        **{name: number(data[name]) for name in _FLOATS},
-        **{name: data[name] for name in _TEXTS},
+        decays=numbers(data["decays"]),
+        losses=numbers(data["losses"]),
+        weight=numbers(data["weight"]),
+        mean=numbers(data["mean"]),
+        standard_error=numbers(data["standard_error"]),
+        paired=numbers(data["paired"]),
+        decay=number(data["decay"]),
+        decay_min=number(data["decay_min"]),
+        decay_1se=number(data["decay_1se"]),
         window=pair(data["window"]),
         plausible=pair(data["plausible"]),
         status=np.asarray(data["status"], dtype=np.str_),
+        rule=data["rule"],
+        cv=data["cv"],
+        scoring=data["scoring"],
+        model_name=data["model_name"],
+        tolerance=number(data["tolerance"]),
         standardize=data["standardize"],
         n_rows=data["n_rows"],
+        weight_sum=number(data["weight_sum"]),
+        y_std=number(data["y_std"]),
         columns=tuple(data["columns"]),
+        command=data["command"],
         references=tuple(
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
             for one in data["references"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,20 +14,33 @@ from weightdecay.decay.units import convert
 if TYPE_CHECKING:
     from weightdecay.records.tuning import Reference, Tuning
 
-# Which other tools' numbers a user of each estimator is likely to need.
-ELSEWHERE = {
+# Which other tools' numbers a user of each estimator is likely to need: text, convention, and facts of that tool.
+ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
     "LinearRegression": (
-        ("scikit-learn Ridge(alpha={})", "sklearn.Ridge.alpha"),
-        ("glmnet lambda={}", "glmnet.gaussian.lambda"),
-        ("torch SGD weight_decay={}", "torch.coupled.weight_decay"),
+        ("scikit-learn Ridge(alpha={})", "sklearn.Ridge.alpha", {}),
+        ("glmnet lambda={}", "glmnet.gaussian.lambda", {}),
+        ("torch SGD weight_decay={} with MSELoss", "torch.coupled.weight_decay", {"loss": "mse"}),
     ),
+    "LogisticRegression": (
+        ("scikit-learn LogisticRegression(C={})", "sklearn.LogisticRegression.C", {}),
+        ("glmnet lambda={}", "glmnet.binomial.lambda", {}),
+        ("torch SGD weight_decay={}", "torch.coupled.weight_decay", {}),
+    ),
+    "Ridge": (("Ridge(alpha={})", "sklearn.Ridge.alpha", {}),),
+    "Lasso": (("Lasso(alpha={})", "sklearn.Lasso.alpha", {}),),
+    "ElasticNet": (("ElasticNet(alpha={})", "sklearn.ElasticNet.alpha", {}),),
+    "PoissonRegressor": (("PoissonRegressor(alpha={})", "sklearn.PoissonRegressor.alpha", {}),),
+    "SGDClassifier": (("SGDClassifier(alpha={})", "sklearn.SGDClassifier.alpha", {}),),
+    "SGDRegressor": (("SGDRegressor(alpha={})", "sklearn.SGDRegressor.alpha", {}),),
 }
+# Penalties that have no L2 part at all; where a tool scales both parts alike, any mix gives the same number.
+PURE_L1 = ("Lasso",)
 
 
 def brief(value: float) -> str:
     """A number in at most four significant digits."""
     if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "infinity" if value > 0 else "undefined"
+        return "0" if value == 0 else "undefined" if math.isnan(value) else "infinity" if value > 0 else "−infinity"
     return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.3e}"
 
 
@@ -43,28 +58,64 @@ def matters(tuning: Tuning) -> str:
     return "yes"
 
 
-def _how_much(tuning: Tuning) -> str:
-    """Line 1: the choice, its loss and where it comes from."""
+def near_best(tuning: Tuning) -> str:
+    """What the tolerance allows, in words that follow a subject."""
+    if tuning.scored:
+        return f"keeps {100 * (1 - tuning.tolerance):g} % of what the best gains on a constant prediction"
+    return f"is within {100 * tuning.tolerance:g} % of the best"
+
+
+def _metric(tuning: Tuning) -> str:
+    """The metric in words: scores without the minus that makes them losses."""
+    return tuning.scoring.removeprefix("−")
+
+
+def _shown(tuning: Tuning, loss: float) -> float:
+    """A loss as the metric itself."""
+    return -loss if tuning.scored else loss
+
+
+def _choice(tuning: Tuning) -> str:
+    """The decay to use."""
     if tuning.targets:
         values = [one.decay for one in tuning.targets]
-        choice = (
-            f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
-        )
-    elif tuning.decay == 0:
-        choice = "Use no decay (decay = 0): shrinking the weights does not help here"
-    elif math.isinf(tuning.decay):
-        choice = "Use infinite decay: the decayed columns do not help to predict, the undecayed fit is as good"
-    else:
-        choice = f"Use decay = {brief(tuning.decay)}"
-    index = int(np.argmin(np.abs(tuning.decays - tuning.decay))) if math.isfinite(tuning.decay) else -1
-    error = tuning.standard_error[index]
-    spread = f" ± {brief(float(error))}" if math.isfinite(error) else ""
-    return f"{choice} (rule {tuning.rule}; held-out {tuning.scoring} {brief(float(tuning.mean[index]))}{spread}, {tuning.cv})."
+        return f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
+    if tuning.decay == 0:
+        return "Use no decay (decay = 0): shrinking the weights does not help here"
+    if math.isinf(tuning.decay):
+        return "Use infinite decay: the decayed columns do not help to predict, the fit without them is as good"
+    return f"Use decay = {brief(tuning.decay)}"
+
+
+def _how_much(tuning: Tuning) -> str:
+    """Line 1: the choice, its loss and where it comes from."""
+    details = [f"rule {tuning.rule}"]
+    loss = _chosen_loss(tuning)
+    if loss is not None:
+        at = np.flatnonzero(tuning.decays == tuning.decay)
+        error = float(tuning.standard_error[at[0]]) if len(at) and not tuning.targets else math.nan
+        spread = f" ± {brief(error)}" if math.isfinite(error) else ""
+        details.append(f"held-out {_metric(tuning)} {brief(_shown(tuning, loss))}{spread}, {tuning.cv}")
+    if not tuning.targets and tuning.decay != tuning.decay_min:
+        least = _shown(tuning, float(tuning.mean[tuning.best]))
+        details.append(f"the best is {brief(least)} at {brief(tuning.decay_min)}")
+    return f"{_choice(tuning)} ({'; '.join(details)})."
+
+
+def _chosen_loss(tuning: Tuning) -> float | None:
+    """Mean loss at the choice, each target at its own; None where a rule chose a decay that was not tried."""
+    if tuning.targets:
+        losses = [_chosen_loss(one) for one in tuning.targets]
+        return None if None in losses else float(np.mean([one for one in losses if one is not None]))
+    at = np.flatnonzero(tuning.decays == tuning.decay)
+    return float(tuning.mean[at[0]]) if len(at) else None
 
 
 def _range(interval: tuple[float, float]) -> str:
     """An interval of decays in words."""
     low, high = interval
+    if low == high:
+        return f"only {brief(low)}"
     if low == 0 and math.isinf(high):
         return "any decay from none to infinity"
     if low == 0:
@@ -74,55 +125,98 @@ def _range(interval: tuple[float, float]) -> str:
 
 def _matters(tuning: Tuning) -> str:
     """Line 2: the window, and which of the three cases holds."""
-    percent = f"{100 * tuning.tolerance:g} %"
-    case = matters(tuning)
+    if tuning.targets:
+        return _matters_for_targets(tuning)
+    case, (low, high) = matters(tuning), tuning.window
+    near = f"{_range(tuning.window)} {near_best(tuning)}"
     if case == "no":
-        return f"Decay hardly matters here: {_range(tuning.window)} is within {percent} of the best."
-    near = f"{_range(tuning.window)} is within {percent} of the best"
+        return f"Decay hardly matters here: {near}."
     if case == "unknown":
-        return f"These data cannot tell: {near}, but no decay at all differs from it by more than one standard error."
-    low, high = tuning.window
-    factor = f" (a factor of {brief(high / low)})" if low > 0 and math.isfinite(high) else ""
-    return f"It matters: {near}{factor}; {_range(tuning.plausible)} is within one paired standard error."
+        return (
+            f"These data cannot tell: {near}, but no decay and infinite decay are not clearly worse either "
+            "(within one paired standard error)."
+        )
+    if low == 0:
+        how = "It matters only that decay is not too large"
+    elif math.isinf(high):
+        how = "It matters only that decay is not too small"
+    else:
+        how = "It matters" + (f", within a factor of {brief(float(f'{high / low:.2g}'))}" if high > low else "")
+    if not tuning.plausible[0] < tuning.plausible[1]:
+        return f"{how}: {near}."
+    return f"{how}: {near}, {_range(tuning.plausible)} within one paired standard error of it."
+
+
+def _matters_for_targets(tuning: Tuning) -> str:
+    """Line 2 for several targets: how many are in each of the three cases."""
+    count, total = Counter(matters(one) for one in tuning.targets), len(tuning.targets)
+    parts = [
+        f"{words} for {count[case]} of {total} targets"
+        for case, words in (("yes", "it matters"), ("no", "it hardly matters"), ("unknown", "these data cannot tell"))
+        if count[case]
+    ]
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}; each one's window is in its own record."
+
+
+def _percent(share: float) -> str:
+    """A share as a percentage in two significant digits."""
+    percent = 100 * share
+    if abs(percent) < 0.01:
+        return "less than 0.01 %" if percent else "nothing"
+    return f"{percent:+.0f} %" if abs(percent) >= 10 else f"{percent:+.2g} %"
 
 
 def _cost(tuning: Tuning, reference: Reference) -> str:
-    """What a reference decay costs against the best, in percent and paired standard errors."""
-    best = float(tuning.mean[tuning.best])
+    """What a reference decay changes against the best, in percent (or score) and paired standard errors."""
+    best = (
+        float(np.mean([one.mean[one.best] for one in tuning.targets]))
+        if tuning.targets
+        else float(tuning.mean[tuning.best])
+    )
     excess = reference.mean - best
     if not math.isfinite(excess):
-        return "cannot be computed"
-    share = f"{100 * excess / abs(best):+.2g} %" if best else f"{excess:+.3g}"
-    if math.isfinite(reference.paired) and reference.paired > 0:
-        return f"{share} ({excess / reference.paired:.1f} standard errors)"
+        return "more than can be computed"
+    if tuning.scored:
+        share = f"{-excess:+.2g}" if excess else "nothing"
+    elif best > 0:
+        share = _percent(excess / best) if excess < 10 * best else f"a factor of {brief(reference.mean / best)}"
+    else:
+        share = f"{excess:+.2g}" if excess else "nothing"
+    if not tuning.targets and math.isfinite(reference.paired) and reference.paired > 0:
+        return f"{share} ({abs(excess) / reference.paired:.1f} standard errors)"
     return share
 
 
 def _habits(tuning: Tuning) -> str:
     """Line 3: what no decay and the common default would cost."""
     parts = [
-        f"{one.name} (decay = {brief(one.decay)}) {_cost(tuning, one)}"
+        (one.name + (f" (decay = {brief(one.decay)})" if one.decay else ""), _cost(tuning, one))
         for one in tuning.references
         if math.isfinite(one.decay)
     ]
-    return f"Without tuning, the held-out {tuning.scoring} changes by: {'; '.join(parts) or 'not evaluated'}."
+    if not parts:
+        return "Untuned decays were not evaluated."
+    (name, cost), *others = parts
+    against = ", against each target's best" if tuning.targets else ""
+    first = f"Untuned, {name} changes the held-out {_metric(tuning)} by {cost}"
+    return f"{'; '.join((first, *(f'{name} by {cost}' for name, cost in others)))}{against}."
 
 
 def _elsewhere(tuning: Tuning) -> str:
     """Line 4: the chosen decay in other tools' units."""
-    facts = {"n_samples": tuning.weight_sum}
+    if tuning.targets:
+        return "The same strength elsewhere: wd.convert tells it for each target's decay."
+    if math.isinf(tuning.decay):
+        return "The same strength elsewhere: leave the decayed columns out."
+    facts: dict[str, float] = {"n_samples": tuning.n_rows, "weight_sum": tuning.weight_sum}
     if math.isfinite(tuning.y_std) and tuning.y_std > 0:
         facts["y_std"] = tuning.y_std
-    if tuning.targets or not math.isfinite(tuning.decay):
-        return (
-            "The same strength in other tools: see wd.convert for each target's decay."
-            if tuning.targets
-            else ("The same strength in other tools: leave the decayed columns out.")
-        )
-    parts = []
-    for text, name in ELSEWHERE.get(tuning.model_name, ()):
-        if "glmnet" in name and "y_std" not in facts:
-            continue
-        parts.append(text.format(brief(convert(tuning.decay, "decay", name, **facts))))
+    ratio = 1.0 if tuning.model_name in PURE_L1 else 0.0
+    parts = [
+        text.format(brief(convert(tuning.decay, "decay", name, l1_ratio=ratio, **facts, **more)))
+        for text, name, more in ELSEWHERE.get(tuning.model_name, ())
+        if name != "glmnet.gaussian.lambda" or "y_std" in facts
+    ]
     columns = " on standardised columns" if tuning.standardize else ""
-    return f"The same strength elsewhere{columns}: {', '.join(parts) or brief(tuning.decay)}."
+    return f"The same strength elsewhere{columns}: {', '.join(parts) or f'decay = {brief(tuning.decay)}'}."

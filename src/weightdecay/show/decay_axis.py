@@ -96,10 +96,11 @@ def marks(ax: Axes, axis: DecayAxis, decays: Iterable[float]) -> list[tuple[floa
     ends += [(axis.infinity, "∞")] if math.inf in every else []
     # A round value needs about thirty points to the next label.
     apart = math.log(axis.right / axis.left) * 30 / width
+    between = ticks(axis.low, axis.high, most=max(2, int(width / 50)))
     inner = [
         (value, tick_label(value))
-        for value in ticks(axis.low, axis.high, most=max(2, int(width / 50)))
-        if all(abs(math.log(value / place)) > apart for place, _ in ends)
+        for value in between
+        if len(ends) < len(set(every)) and all(abs(math.log(value / place)) > apart for place, _ in ends)
     ]
     return sorted([*ends, *inner])
 

@@ -45,6 +45,11 @@ def text_width(text: str) -> float:
     return 0.6 * NAME_SIZE * (len(text) + wide)
 
 
+def letters_beside(ax: Axes) -> int:
+    """Letters of a label of the axis of y that fit along it."""
+    return max(8, int(points(ax)[1] / 6.5))
+
+
 def name_limit(ax: Axes) -> int:
     """Letters of a name for which there is room beside the curves."""
     return max(4, min(24, int((MOST_ROOM * points(ax)[0] - AWAY - 4) / text_width("n"))))

@@ -11,16 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Text stays text: a fifth of the size of outlines, and the reader's own fonts serve every script. The labels are laid
-# out for DejaVu Sans, which is wider than the fonts that take its place where it is missing.
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "weightdecay",
-    "text.usetex": False,
-    "path.simplify": True,
-    "path.simplify_threshold": 0.5,
-}
-
 
 def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> str:
     """A drawing of that size in inches as the address of an SVG image; the same bytes for the same drawing."""
@@ -30,7 +20,10 @@ def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> 
     content = io.BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        # Text stays text: a fifth of the size of outlines, and the reader's own fonts serve every script. The labels are
+        # laid out for DejaVu Sans, which is wider than the fonts that take its place where it is missing.
+        mpl.rc("svg", fonttype="none", hashsalt="weightdecay")
+        mpl.rc("path", simplify=True, simplify_threshold=0.5)
         # A script that matplotlib's font lacks only costs the exact width of a name; the reader's fonts have it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,22 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
-from weightdecay.show.decay_axis import decay_axis, dress
+from weightdecay.show.decay_axis import decay_axis, df_axis, dress
 from weightdecay.show.labels import (
     CYCLE,
     FAINT,
     GREY,
     INK,
-    NAME_SIZE,
     make_room,
     name_curves,
     name_limit,
     names_that_fit,
     settle,
 )
+from weightdecay.show.legend import place_legend
 from weightdecay.show.sanitize import for_plot
-from weightdecay.show.validation_curve import draw, draw_targets, path_of
+from weightdecay.show.target_curves import draw_targets
+from weightdecay.show.validation_curve import draw, path_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +39,8 @@ Array = NDArray[np.float64]
 SPREAD = 100.0
 # More grey lines than this only make the picture heavy.
 GREY_LINES = 60
+# More decays than this are too many for a legend.
+LEGEND_LINES = 7
 
 
 def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
@@ -78,7 +81,7 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
 
 
 def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float | None = None) -> Axes:
-    """Draw every coefficient against the decay, the largest with their names.
+    """Draw every coefficient against the decay, the largest with their names, and the degrees of freedom on top.
 
     Parameters
     ----------
@@ -106,20 +109,24 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float
     """
     ax = _axes(ax)
     coef, names = flat_coefficients(path)
-    axis = decay_axis(path.decays)
-    dress(ax, axis, path.decays)
+    every = [*path.decays, *([] if decay is None else [decay])]
+    axis = decay_axis(every)
+    dress(ax, axis, every)
+    df_axis(ax, axis, path.decays, path.df)
     order = np.argsort(path.decays)
     places, coef = axis.place(path.decays[order]), coef[order]
-    at = slice(None) if decay is None else int(np.argmin(np.abs(places - axis.place(decay))))
-    ranked = np.argsort(-np.abs(np.atleast_2d(coef[at])).max(axis=0), kind="stable")
+    at = slice(None) if decay is None else [int(np.argmin(np.abs(np.log(places / axis.place(decay)))))]
+    ranked = np.argsort(-np.abs(coef[at]).max(axis=0), kind="stable")
     ax.set_ylabel("coefficient")
     settle(ax)
-    top = min(top, names_that_fit(ax))
-    _many_lines(ax, places, coef, ranked[:top], ranked[top:])
-    _squeeze(ax, np.abs(coef[:, ranked[:top]]).max(axis=0))
-    shown = [for_plot(names[j], name_limit(ax)) for j in ranked[:top]]
+    named = ranked[: min(top, names_that_fit(ax))]
+    _many_lines(ax, places, coef, named, ranked[len(named) :])
+    _squeeze(ax, np.abs(coef[:, named]).max(axis=0))
+    shown = [for_plot(names[j], name_limit(ax)) for j in named]
     make_room(ax, shown, "left")
-    name_curves(ax, float(places[0]), coef[0, ranked[:top]].tolist(), shown, _colours(top), "left")
+    # The line of the marked decay must not run through the names.
+    beside = float(axis.place(min(every)))
+    name_curves(ax, beside, coef[0, named].tolist(), shown, _colours(len(named)), "left")
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     if decay is not None:
         ax.axvline(float(axis.place(decay)), color=INK, linewidth=1, linestyle="--")
@@ -154,41 +161,31 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     >>> ax.get_xlabel()
     'epoch'
     """
+    every = _by_decay(histories)
     ax = _axes(ax)
-    every = [histories] if isinstance(histories, History) else list(histories)
-    if not every:
-        raise ValueError("no history to draw: give one History, or a sequence of them")
     ax.set_xlabel("epoch")
     ax.set_ylabel("weight")
+    ax.locator_params(axis="x", integer=True)
     ax.spines[["top", "right"]].set_visible(False)
     settle(ax)
-    first = _flat(every[0])
-    ranked = np.argsort(-np.abs(first[-1]), kind="stable")
-    top = min(top, names_that_fit(ax))
-    names = _weight_names(every[0].columns, first.shape[1], every[0].weights.shape)
-    shown = [for_plot(names[j], name_limit(ax)) for j in ranked[:top]]
-    if len(every) == 1:
-        _many_lines(ax, np.arange(len(first), dtype=np.float64), first, ranked[:top], ranked[top:])
-        colours = _colours(top)
-    else:
-        colours = [GREY] * top
-        for number, one in enumerate(every):
-            _one_history(ax, one, ranked[:top], number, len(every))
-    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-    ax.set_xlim(0, max(max(len(one.loss) for one in every) - 1, 1))
+    # The names stand at the end of the longest, beyond the ends of all others.
+    longest = max(every, key=lambda one: len(one.weights))
+    weights = _flat(longest)
+    ranked = np.argsort(-np.abs(weights[-1]), kind="stable")
+    named = ranked[: min(top, names_that_fit(ax))]
+    names = _weight_names(longest.columns, weights.shape[1], longest.weights.shape)
+    shown = [for_plot(names[j], name_limit(ax)) for j in named]
+    ax.set_xlim(0, max(len(weights) - 1, 1))
     room = make_room(ax, shown, "right")
-    if len(every) > 1:
-        box = (0, 0, 1 - room, 1)
-        ax.legend(
-            title="decay λ",
-            fontsize=NAME_SIZE,
-            title_fontsize=NAME_SIZE,
-            framealpha=0.85,
-            edgecolor="none",
-            bbox_to_anchor=box,
-            loc="best",
-        )
-    name_curves(ax, len(first) - 1, first[-1, ranked[:top]].tolist(), shown, colours, "right")
+    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
+    if len(every) == 1:
+        _many_lines(ax, np.arange(len(weights), dtype=np.float64), weights, named, ranked[len(named) :])
+        _squeeze(ax, np.abs(weights[:, named]).max(axis=1))
+        colours = _colours(len(named))
+    else:
+        _several(ax, every, named, 1 - room)
+        colours = [GREY] * len(named)
+    name_curves(ax, len(weights) - 1, weights[-1, named].tolist(), shown, colours, "right")
     return ax
 
 
@@ -214,28 +211,62 @@ def _colours(count: int) -> list[str]:
 
 def _many_lines(ax: Axes, x: Array, curves: Array, named: NDArray[np.int_], others: NDArray[np.int_]) -> None:
     """The named curves in colours over the largest of the others in grey."""
+    # One decay alone makes points, not lines.
+    marker = "o" if len(x) == 1 else ""
     if len(others):
-        ax.plot(x, curves[:, others[:GREY_LINES]], color=FAINT, linewidth=0.7, zorder=1)
+        ax.plot(x, curves[:, others[:GREY_LINES]], color=FAINT, linewidth=0.7, marker=marker, markersize=2, zorder=1)
     for index, (column, colour) in enumerate(zip(named, _colours(len(named)), strict=True)):
         dashes = ("-", "--")[index // len(CYCLE) % 2]
-        ax.plot(x, curves[:, column], color=colour, linewidth=1.5, linestyle=dashes, zorder=2)
+        style: dict[str, Any] = {"linewidth": 1.5, "linestyle": dashes, "marker": marker, "markersize": 4}
+        ax.plot(x, curves[:, column], color=colour, zorder=2, **style)
 
 
 def _squeeze(ax: Axes, sizes: Array) -> None:
-    """A linear axis near 0 and a logarithmic one beyond, where columns of very different units have the names."""
-    positive = sizes[sizes > 0]
+    """A linear axis near 0 and a logarithmic one beyond, where sizes differ too much for one linear axis.
+
+    So it is with columns of very different units, and with weights that grow without bound.
+    """
+    positive = sizes[(sizes > 0) & np.isfinite(sizes)]
     if len(positive) and positive.max() > SPREAD * np.median(positive):
         ax.set_yscale("symlog", linthresh=float(max(np.median(positive), positive.max() / 1e8)))
 
 
-def _one_history(ax: Axes, history: History, named: NDArray[np.int_], number: int, count: int) -> None:
-    """The named weights of one decay in one shade, the stronger the decay the darker."""
+def _by_decay(histories: History | Sequence[History]) -> list[History]:
+    """The histories with the weakest decay first, once it is known that they can share a picture."""
+    every = [histories] if isinstance(histories, History) else list(histories)
+    if not every:
+        raise ValueError("no history to draw: give one History, or a sequence of them")
+    shapes = {one.weights.shape[1:] for one in every}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"the histories have weights of different shapes, {sorted(shapes)}; "
+            "give histories of fits to the same columns, or draw each into axes of its own"
+        )
+    return sorted(every, key=lambda one: one.decay)
+
+
+def _several(ax: Axes, histories: list[History], named: NDArray[np.int_], right: float) -> None:
+    """The named weights of every decay in a shade of its own, the stronger the decay the darker, and a legend."""
     import matplotlib as mpl
 
-    shade = mpl.colormaps["viridis_r"](0.15 + 0.85 * number / max(count - 1, 1))
-    label = brief(history.decay) + ("" if history.converged else " (not converged)")
-    lines = ax.plot(_flat(history)[:, named], color=shade, linewidth=1.3)
-    lines[0].set_label(label)
+    last = len(histories) - 1
+    lines, sizes = [], []
+    for number, one in enumerate(histories):
+        shade = mpl.colormaps["viridis_r"](0.15 + 0.85 * number / last)
+        drawn = _flat(one)[:, named]
+        lines.append(ax.plot(drawn, color=shade, linewidth=1.3)[0])
+        sizes.append((float(np.nanmin(drawn)), float(np.nanmax(drawn))))
+    spread = np.abs(sizes).max(axis=1)
+    # One that grows without bound must not flatten the others.
+    calm = np.asarray(sizes)[spread <= SPREAD * spread[spread > 0].min(initial=np.inf)]
+    low, high = calm.min(initial=0.0), calm.max(initial=0.0)
+    margin = 0.05 * ((high - low) or 1.0)
+    ax.set_ylim(low - margin, high + margin)
+    entries = {
+        brief(histories[k].decay) + ("" if histories[k].converged else " (not converged)"): lines[k]
+        for k in np.unique(np.linspace(0, last, min(last + 1, LEGEND_LINES)).round().astype(int))
+    }
+    place_legend(ax, entries, title="decay λ", right=right)
 
 
 def _flat(history: History) -> Array:

@@ -1,8 +1,9 @@
 """Text from data is hostile: one function per sink makes it harmless there.
 
 Common to all: control characters (C0, C1 and DEL), bidirectional overrides and other invisible format characters, line
-and paragraph separators, lone surrogates and unassigned tags become a visible substitute; long text is cut. Letters of
-every script stay as they are, and so do the joiners that some scripts need between letters.
+and paragraph separators, lone surrogates and unassigned tags become a visible substitute; long text is cut in its
+middle, for names often differ only at their ends. Letters of every script stay as they are, and so do the joiners that
+some scripts need between letters.
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ def for_html(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 def _plain(text: str, limit: int) -> str:
-    """One line of visible characters, at most `limit` of them."""
+    """One line of visible characters, at most `limit` of them: of longer text the beginning and the end."""
     # Cut first: what follows costs time per character.
-    cut = len(text) > limit
+    if len(text) > limit:
+        end = limit // 3
+        text = text[: limit - 1 - end] + "…" + text[len(text) - end :]
     kept: list[str] = []
     marks = 0
-    for character in text[: limit - 1] if cut else text:
+    for character in text:
         category = unicodedata.category(character)
         marks = marks + 1 if category in _MARKS else 0
         if marks > MAX_MARKS:
@@ -75,4 +78,4 @@ def _plain(text: str, limit: int) -> str:
             kept.append(SUBSTITUTE)
         else:
             kept.append(character)
-    return "".join(kept) + ("…" if cut else "")
+    return "".join(kept)

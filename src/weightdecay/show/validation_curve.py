@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,19 @@ from numpy.typing import NDArray
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Known, Reference, Tuning
 from weightdecay.show.decay_axis import DecayAxis, decay_axis, df_axis, dress
-from weightdecay.show.labels import BLUE, CYCLE, FAINT, GREEN, GREY, INK, NAME_SIZE, PURPLE, VERMILLION, points, settle
+from weightdecay.show.labels import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILLION,
+    letters_beside,
+    points,
+    settle,
+    text_width,
+)
+from weightdecay.show.legend import place_legend
 from weightdecay.show.sanitize import for_plot
 from weightdecay.show.strip import Label, extend, lanes, strip_height, write
 
@@ -24,7 +37,6 @@ Array = NDArray[np.float64]
 COMPARABLE = ("mean squared error", "log-loss")
 # A curve that ends this many times above its best would flatten the rest of the picture on a linear axis.
 LOGARITHMIC = 25.0
-TARGETS_TOP = 3.0
 
 
 def path_of(tuning: Tuning) -> DecayPath | None:
@@ -44,10 +56,10 @@ def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
     ax.set_yscale("log" if logarithmic else "linear")
     if path is not None:
         df_axis(ax, axis, path.decays, path.df)
-    ax.set_ylabel(for_plot(tuning.scoring))
+    ax.set_ylabel(for_plot(tuning.scoring, letters_beside(ax)))
     ax.set_ylim(bottom, top)
     settle(ax)
-    placed = lanes(_labels(axis, tuning), points(ax)[0])
+    placed = lanes(_labels(axis, tuning, shown, points(ax)[0]), points(ax)[0])
     extend(ax, bottom, top, strip_height(placed))
     _window(ax, axis, tuning)
     _curves(ax, axis, tuning, train)
@@ -59,53 +71,34 @@ def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
     _legend(ax, strip_height(placed) / points(ax)[1])
 
 
-def draw_targets(ax: Axes, tuning: Tuning) -> None:
-    """One held-out curve per target, each in units of its own best, for their losses have different units."""
-    every = [decay for one in tuning.targets for decay in one.decays]
-    axis = decay_axis(every)
-    dress(ax, axis, every)
-    names, heads = [], []
-    for number, one in enumerate(tuning.targets):
-        colour = CYCLE[number] if number < len(CYCLE) else FAINT
-        _segments(ax, axis, one.decays, one.mean / one.mean[one.best], color=colour, linewidth=1.4)
-        ax.plot(axis.place(one.decay_min), 1.0, "o", color=colour, markersize=5, zorder=4)
-        if number < len(CYCLE):
-            names.append(f"{number + 1}: {_decay(one.decay_min)}")
-            heads.append((axis.share(one.decay_min), colour))
-    tops = [float(np.nanmax(one.mean / one.mean[one.best])) for one in tuning.targets]
-    ax.set_ylabel("held-out loss / its best")
-    settle(ax)
-    width = points(ax)[0]
-    word = "target " if width > 300 else ""
-    labels = [Label(share, word + name, colour, height=1.0) for name, (share, colour) in zip(names, heads, strict=True)]
-    placed = lanes(labels, width)
-    span = min(max(tops), TARGETS_TOP) - 1
-    extend(ax, 1 - 0.05 * span, 1 + 1.05 * span, strip_height(placed))
-    write(ax, axis, placed)
-
-
 def _stands_beside(reference: Reference, tuning: Tuning, top: float) -> bool:
     """Whether a reference at 0 or ∞ is drawn beside the curve: it is not on it, and not above the picture."""
     ends = reference.decay in (0, math.inf) and reference.decay not in tuning.decays
-    return ends and len(tuning.decays) > 2 and reference.mean <= top
+    return ends and reference.mean <= top
 
 
-def _decay(decay: float) -> str:
-    """A decay in two digits."""
-    return "∞" if math.isinf(decay) else f"{decay:.2g}"
+def in_two_digits(decay: float) -> str:
+    """A decay in two digits, without an exponent where that is as short."""
+    if math.isinf(decay):
+        return "∞"
+    return f"{float(f'{decay:.2g}'):g}"
 
 
-def _labels(axis: DecayAxis, tuning: Tuning) -> list[Label]:
-    """What stands in the strip, the most important first."""
+def _labels(axis: DecayAxis, tuning: Tuning, shown: Sequence[float], width: float) -> list[Label]:
+    """What stands in the strip: first what keeps the lowest lane, then the most important first."""
     at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
     best = tuning.decay_min
-    labels = [Label(axis.share(best), f"best {_decay(best)}", INK, height=at[best])]
+    share = axis.share(best)
+    sides = (("← over-fitting", 0.0, share, min(shown) < best), ("under-fitting →", 1.0, 1 - share, max(shown) > best))
+    labels = [
+        Label(end, text, GREY, italic=True)
+        for text, end, room, tried in sides
+        if tried and room * width > text_width(text)
+    ]
+    labels.append(Label(share, f"best {in_two_digits(best)}", INK, height=at[best]))
     if tuning.decay_1se in at and tuning.decay_1se != best:
-        share = axis.share(tuning.decay_1se)
-        labels.append(Label(share, f"1-SE {_decay(tuning.decay_1se)}", INK, height=at[tuning.decay_1se]))
-    sides = (("← over-fitting", 0.0, axis.share(best)), ("under-fitting →", 1.0, 1 - axis.share(best)))
-    if len(at) > 2:
-        labels += [Label(share, text, GREY, italic=True) for text, share, room in sides if room > 0.2]
+        text = f"1-SE {in_two_digits(tuning.decay_1se)}" + (", in use" if tuning.decay == tuning.decay_1se else "")
+        labels.append(Label(axis.share(tuning.decay_1se), text, INK, height=at[tuning.decay_1se]))
     for one in tuning.references:
         if 0 < one.decay < math.inf and axis.holds(one.decay) and math.isfinite(one.mean):
             labels.append(Label(axis.share(one.decay), for_plot(one.name), GREY, height=one.mean))
@@ -117,19 +110,7 @@ def _legend(ax: Axes, strip: float) -> None:
     handles, names = ax.get_legend_handles_labels()
     pairs = sorted(zip(names, handles, strict=True), key=lambda pair: not pair[0].startswith(("held-out", "training")))
     width, height = points(ax)
-    shown = pairs if width > 260 and height > 170 else pairs[:2]
-    ax.legend(
-        [handle for _, handle in shown],
-        [name for name, _ in shown],
-        loc="best",
-        bbox_to_anchor=(0, strip, 1, 1 - strip),
-        fontsize=NAME_SIZE,
-        framealpha=0.85,
-        edgecolor="none",
-        borderpad=0.2,
-        handlelength=1.8,
-        labelspacing=0.3,
-    )
+    place_legend(ax, dict(pairs if width > 260 and height > 170 else pairs[:2]), bottom=strip)
 
 
 def _train_loss(tuning: Tuning, path: DecayPath | None) -> Array | None:
@@ -140,7 +121,7 @@ def _train_loss(tuning: Tuning, path: DecayPath | None) -> Array | None:
     return loss if len(loss) == len(tuning.decays) else None
 
 
-def _segments(ax: Axes, axis: DecayAxis, decays: Array, values: Array, **style: object) -> None:
+def segments(ax: Axes, axis: DecayAxis, decays: Array, values: Array, **style: object) -> None:
     """A curve over the finite decays; 0 and ∞ are points of their own beside it."""
     finite = (decays > 0) & np.isfinite(decays)
     alone = finite.sum() == 1
@@ -158,9 +139,9 @@ def _curves(ax: Axes, axis: DecayAxis, tuning: Tuning, train: Array | None) -> N
     ax.fill_between(decays[finite], low[finite], high[finite], color=BLUE, alpha=0.18, linewidth=0)
     ends = ~finite | (finite.sum() == 1)
     ax.errorbar(axis.place(decays[ends]), mean[ends], error[ends], fmt="none", ecolor=BLUE, elinewidth=1, alpha=0.5)
-    _segments(ax, axis, decays, mean, color=BLUE, linewidth=1.8, label="held-out ± 1 SE" if known else "held-out")
+    segments(ax, axis, decays, mean, color=BLUE, linewidth=1.8, label="held-out ± 1 SE" if known else "held-out")
     if train is not None:
-        _segments(ax, axis, decays, train, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), label="training")
+        segments(ax, axis, decays, train, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), label="training")
 
 
 def _range(tuning: Tuning, train: Array | None) -> tuple[bool, float, float]:

@@ -35,7 +35,7 @@ class Fault:
 
 def fault(texts: pl.Series, values: pl.Series) -> Fault | None:
     """The fault of a column, text before missing before infinite; None if all are finite numbers."""
-    missing = texts.str.to_lowercase().is_in(MISSING)
+    missing = texts.str.to_lowercase().is_in(MISSING) | values.is_nan().fill_null(False)
     infinite = values.is_infinite().fill_null(False)
     unread = values.is_null() & ~missing
     for kind, where in zip(KINDS, (unread, missing, infinite), strict=True):

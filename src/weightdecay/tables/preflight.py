@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from pathlib import Path
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_BYTES = 1 << 18
 SAMPLE_RECORDS = 1000
+# What is taken off the ends of names and values: Unicode's white space, for both readers alike (str.strip takes more).
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 # First bytes of files that are not text -> what they are and how to go on.
 SIGNATURES = (
@@ -37,19 +39,22 @@ class Sheet:
     Parameters
     ----------
     data : bytes
-        Its content in UTF-8, without byte-order mark, lines ending in a line feed.
+        Its content in UTF-8 from the header on, without byte-order mark, lines ending in a line feed.
     delimiter : str
         One of the keys of `DELIMITERS`.
     names : tuple of str
         Column names, unique and not empty.
     source : str
         The file.
+    first_line : int
+        Number, from 1, of the line in which the header begins.
     """
 
     data: bytes
     delimiter: str
     names: tuple[str, ...]
     source: str
+    first_line: int
 
 
 def quoted(text: str, limit: int = 40) -> str:
@@ -78,10 +83,10 @@ def inspect(path: str | Path) -> Sheet:
     source = str(path)
     data = _text_bytes(_content(Path(path)), source)
     delimiter = vote(data)
-    line, header = next(_records(data, delimiter, source))
-    names = tuple(name.strip() for name in header)
+    line, header = next(_filled(_records(data, delimiter, source)), (1, [""]))
+    names = tuple(name.strip(SPACES) for name in header)
     _check_names(names, f"line {line} of {quoted(source, 200)}")
-    return Sheet(data, delimiter, names, source)
+    return Sheet(_from_line(data, line), delimiter, names, source, line)
 
 
 def _content(path: Path) -> bytes:
@@ -92,14 +97,20 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        parent = path.parent
-        files = [one.name for one in parent.iterdir() if one.is_file()] if parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, files, n=1)
-        hint = f"did you mean {quoted(str(parent / close[0]), 200)}?" if close else "check the name and the folder"
-        raise TableError(f"file {where} does not exist; {hint}") from None
+        raise TableError(f"file {where} does not exist; {_nearest_file(path)}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TableError(f"file {where} cannot be read ({reason}); check its name and permissions") from None
+
+
+def _nearest_file(path: Path) -> str:
+    """A hint after a file that is not there: the one beside it with the likeliest name."""
+    try:
+        files = [one.name for one in path.parent.iterdir() if one.is_file()]
+    except OSError:
+        files = []
+    close = difflib.get_close_matches(path.name, files, n=1)
+    return f"did you mean {quoted(str(path.parent / close[0]), 200)}?" if close else "check the name and the folder"
 
 
 def _text_bytes(data: bytes, source: str) -> bytes:
@@ -122,9 +133,18 @@ def _text_bytes(data: bytes, source: str) -> bytes:
         except UnicodeDecodeError as error:
             raise TableError(_not_utf8(data, error.start, where)) from None
     data = data.removeprefix(mark)
-    if data.endswith((b"\n\n", b"\n\r\n")):
-        data = data.rstrip(b"\r\n")
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+    if b"\r" in data:
+        # The two readers disagree on carriage returns that stand alone.
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data.rstrip(b"\n") if data.endswith(b"\n\n") else data
+
+
+def _from_line(data: bytes, line: int) -> bytes:
+    """The data from a line (numbered from 1) on."""
+    start = 0
+    for _ in range(line - 1):
+        start = data.index(b"\n", start) + 1
+    return data[start:]
 
 
 def _line_at(data: bytes, offset: int) -> int:
@@ -176,16 +196,15 @@ def _check_names(names: tuple[str, ...], where: str) -> None:
         places[name] = place
 
 
-def _records(data: bytes, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """Every record with anything in it, the header first, with the number of its first line."""
+def _records(data: bytes, delimiter: str, source: str, line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Every record with the number of the line in which it begins, counted from ``line``."""
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
     reader = csv.reader(text, delimiter=delimiter, strict=True)
-    line = 1
+    above = line - 1
     try:
         for record in reader:
-            if any(field.strip() for field in record):
-                yield line, record
-            line = reader.line_num + 1
+            yield line, record
+            line = above + reader.line_num + 1
     except csv.Error as error:
         raise TableError(
             f"file {quoted(source, 200)} breaks off in the record that starts in line {line} ({error}); "
@@ -193,11 +212,21 @@ def _records(data: bytes, delimiter: str, source: str) -> Iterator[tuple[int, li
         ) from None
 
 
-def rows(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
-    """Every row below the header with the number of its first line: slow, for files in which something is wrong."""
-    records = _records(sheet.data, sheet.delimiter, sheet.source)
+def _filled(records: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The records with anything in them."""
+    return ((line, record) for line, record in records if any(field.strip(SPACES) for field in record))
+
+
+def _below(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+    """Every record below the header, empty ones too: slow, for files in which something is wrong."""
+    records = _records(sheet.data, sheet.delimiter, sheet.source, sheet.first_line)
     next(records)
     return records
+
+
+def rows(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+    """Every row with the number of the line in which it begins; empty lines are no rows."""
+    return _filled(_below(sheet))
 
 
 def check_lengths(sheet: Sheet) -> None:
@@ -208,8 +237,9 @@ def check_lengths(sheet: Sheet) -> None:
     TableError
         One has not; its line is named.
     """
-    for line, record in rows(sheet):
-        if len(record) != len(sheet.names):
+    for line, record in _below(sheet):
+        too_short = len(record) < len(sheet.names) and any(field.strip(SPACES) for field in record)
+        if too_short or len(record) > len(sheet.names):
             raise TableError(
                 f"line {line} of {quoted(sheet.source, 200)} has {_count(len(record), 'field')} but the header names "
                 f"{_count(len(sheet.names), 'column')} (delimiter: {DELIMITERS[sheet.delimiter]}); correct that line, "

@@ -14,6 +14,7 @@ from weightdecay.records.table import Table
 from weightdecay.tables.faults import MISSING, fault, sentence
 from weightdecay.tables.preflight import (
     DELIMITERS,
+    SPACES,
     Sheet,
     TableError,
     check_lengths,
@@ -83,6 +84,8 @@ def read(
     numeric = [target, *([weight] if weight else []), *columns]
     values, truths = _numbers(sheet, frame.select(numeric), target, weight)
     _check_target(sheet, values.get_column(target))
+    if no_header := _no_header(sheet):
+        notes.append(no_header)
     if drop:
         notes.append(f"left out: {', '.join(quoted(name) for name in drop)}")
     if truths:
@@ -131,9 +134,13 @@ def _one(sheet: Sheet) -> str:
     """A hint where the header does not look like one."""
     if len(sheet.names) == 1:
         return "; only one column was found: values must be parted by comma, semicolon, tab or bar"
-    if all(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", name, re.IGNORECASE) for name in sheet.names):
-        return "; the first line holds only numbers: add a header line with column names"
-    return ""
+    return f"; {_no_header(sheet)}: add a line with column names above it" if _no_header(sheet) else ""
+
+
+def _no_header(sheet: Sheet) -> str:
+    """What is told of a header that holds only numbers, as the rows below it do."""
+    numbers = all(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", name, re.IGNORECASE) for name in sheet.names)
+    return f"line {sheet.first_line} holds only numbers and is read as the header" if numbers else ""
 
 
 def _texts(sheet: Sheet) -> tuple[pl.DataFrame, list[str]]:
@@ -148,7 +155,7 @@ def _texts(sheet: Sheet) -> tuple[pl.DataFrame, list[str]]:
         check_quotes(sheet)
         reason = quoted(str(error).partition("\n")[0], 120)
         raise TableError(f"file {quoted(sheet.source, 200)} cannot be read as CSV ({reason}); rewrite it") from None
-    frame = raw.select(pl.all().str.strip_chars().fill_null(""))
+    frame = raw.select(pl.all().str.strip_chars(SPACES).fill_null(""))
     frame = frame.filter(pl.any_horizontal(pl.all() != ""))
     # A row that is too short has nothing in the last column.
     if (frame.get_column(sheet.names[-1]) == "").any():

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
-from weightdecay.records.verdict import brief
+from weightdecay.records.verdict import brief, near_best
 
 Array = NDArray[np.float64]
 
-PROMINENCE = 0.001  # share of the least loss by which a second valley must be parted from the first
-DISAGREE = 0.05  # share of the least loss that the choice of another criterion must cost
+# Shares are of the least loss or, for scorers, of what the best gains on the constant model: see `Tuning.unit`.
+PROMINENCE = 0.001  # share by which a second valley must be parted from the first
+DISAGREE = 0.05  # share that the choice of another criterion must cost
+NOTHING = 1e-6  # share of the constant model's loss below which it does not matter who is right
+CERTAIN = 2.0  # paired standard errors that it must cost as well
+AWAY = 1e-4  # share by which the curve goes on beyond an edge
 
 
 def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
@@ -33,15 +37,15 @@ def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
     """WD001: the best of the decays given is the first or last of them, and the curve still falls beyond."""
     if not given or not 0 < tuning.decay_min < math.inf or len(tuning.decays) < 2:
         return
-    for end, name, word in ((0, "no decay", "smaller"), (-1, "infinite decay", "larger")):
+    for end, place, name, word in ((0, "first", "no decay", "smaller"), (-1, "last", "infinite decay", "larger")):
         limit = tuning.reference(name)
         if tuning.decay_min != tuning.decays[end] or limit is None:
             continue
-        if abs(limit.mean - tuning.mean[end]) > 1e-4 * abs(tuning.mean[end]):
+        if not abs(limit.mean - tuning.mean[end]) <= AWAY * tuning.unit:
             yield Finding(
                 "WD001",
                 "warning",
-                f"the best of the decays given, {brief(tuning.decay_min)}, is the {'first' if end == 0 else 'last'} of them",
+                f"the best of the decays given, {brief(tuning.decay_min)}, is the {place} of them",
                 f"give {word} decays too, or leave decays=None and the grid is extended until it brackets the best",
             )
 
@@ -52,14 +56,17 @@ def _flat(tuning: Tuning) -> Iterator[Finding]:
         yield Finding(
             "WD002",
             "info",
-            f"every decay from none to infinity is within {100 * tuning.tolerance:g} % of the best held-out loss",
+            f"every decay from none to infinity {near_best(tuning)}",
             "choose any decay; these columns say little about the target, or shrinking them makes no difference",
         )
 
 
-def valleys(mean: Array) -> list[int]:
-    """Indices of local minima parted from every deeper one by a rise of more than a thousandth of the least loss."""
-    rise = PROMINENCE * abs(float(mean.min()))
+def valleys(mean: Array, rise: float) -> list[int]:
+    """Indices of local minima, the least among them, parted from every deeper one by more than a rise.
+
+    Losses that are not finite are walls.
+    """
+    mean = np.where(np.isfinite(mean), mean, np.inf)
     found: list[int] = []
     low, high, falling = 0, 0, True
     for index in range(1, len(mean)):
@@ -77,43 +84,56 @@ def valleys(mean: Array) -> list[int]:
 
 def _several_minima(tuning: Tuning) -> Iterator[Finding]:
     """WD003: more than one valley."""
-    found = valleys(tuning.mean)
+    found = valleys(tuning.mean, PROMINENCE * tuning.unit)
     if len(found) > 1:
         places = ", ".join(f"{brief(float(tuning.decays[i]))} (loss {brief(float(tuning.mean[i]))})" for i in found)
         yield Finding(
             "WD003",
             "info",
-            f"the held-out curve has {len(found)} minima: {places}",
+            f"the held-out curve has {len(found)} minima, at decays {places}",
             "the deepest is taken; look at the curve, and try repeated folds to see whether both are real",
         )
 
 
 def _disagreement(tuning: Tuning) -> Iterator[Finding]:
     """WD012: following another criterion would cost much held-out loss."""
-    least = float(tuning.mean[tuning.best])
+    least, constant = float(tuning.mean[tuning.best]), tuning.reference("infinite decay")
     for name, values in tuning.opinions.items():
         if not np.isfinite(values).any():
             continue
-        other = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
+        other = int(np.where(np.isfinite(values), values, np.inf).argmin())
+        if not tuning.scored and constant is not None and tuning.mean[other] <= NOTHING * constant.mean:
+            continue
         excess, error = float(tuning.mean[other]) - least, float(tuning.paired[other])
-        if excess > DISAGREE * abs(least) and not excess <= 2 * error:
+        if excess > DISAGREE * tuning.unit and not excess <= CERTAIN * error:
             yield Finding(
                 "WD012",
                 "warning",
-                f"{name} would choose decay {brief(float(tuning.decays[other]))}, which costs "
-                f"{100 * excess / abs(least):.0f} % more held-out loss than {brief(tuning.decay_min)}",
-                "trust the held-out loss if the folds keep related rows together; otherwise name the groups or the time order",
+                f"{name} would choose decay {brief(float(tuning.decays[other]))}, which is worse than "
+                f"{brief(tuning.decay_min)} by {_share(tuning, excess)}",
+                "trust the held-out loss if related rows share a fold; otherwise name the groups or the time order",
             )
+
+
+def _share(tuning: Tuning, excess: float) -> str:
+    """An excess loss in words."""
+    percent = f"{100 * excess / tuning.unit:.0f} %"
+    return f"{percent} of what tuning gains" if tuning.scored else f"{percent} of held-out loss"
 
 
 def _unfinished(tuning: Tuning) -> Iterator[Finding]:
     """WD013: some held-out losses come from solves that stopped early."""
     late = np.char.startswith(tuning.status, "not converged")
     if late.any():
+        at = tuning.decays[late.any(axis=0)]
+        where = (
+            f"decay {brief(float(at[0]))}"
+            if len(at) == 1
+            else f"decays {brief(float(at[0]))} to {brief(float(at[-1]))}"
+        )
         yield Finding(
             "WD013",
             "warning",
-            f"{int(late.sum())} of {late.size} fold fits stopped before the tolerance was met, at decays up to "
-            f"{brief(float(tuning.decays[late.any(axis=0)].max()))}",
+            f"{int(late.sum())} of {late.size} fold fits stopped before the tolerance was met, at {where}",
             "raise max_iter, or ignore it if these decays are far from the best",
         )

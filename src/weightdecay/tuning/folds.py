@@ -85,10 +85,7 @@ def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
     """K shuffled folds, the very rows of scikit-learn's ``KFold(k, shuffle=True, random_state=random_state or 0)``."""
     from sklearn.utils import check_random_state
 
-    if k < 2:
-        raise ValueError(f"cv={k}: a number of folds is at least 2; give cv=5 or cv='loo'")
-    if n < k:
-        raise ValueError(f"cv={k} folds need at least {k} rows, got {n}; give fewer folds or cv='loo'")
+    _check_number(k, n)
     order = np.arange(n)
     check_random_state(0 if random_state is None else random_state).shuffle(order)
     sizes = np.full(k, n // k, dtype=np.intp)
@@ -100,7 +97,46 @@ def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
     return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} folds")
 
 
-def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, random_state: Any = None) -> Folds:
+def stratified_folds(strata: Any, k: int, random_state: Any = None) -> Folds:
+    """K shuffled folds among which every class is dealt out evenly; the member of a class of one always trains.
+
+    A class of two or more members has some in every training set.
+    """
+    from sklearn.utils import check_random_state
+
+    _, code, count = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
+    n = len(code)
+    _check_number(k, n)
+    order = check_random_state(0 if random_state is None else random_state).permutation(n)
+    order = order[np.argsort(code[order], kind="stable")]
+    order = order[count[code[order]] > 1]
+    if len(order) < k:
+        raise ValueError(
+            f"cv={k} folds need at least {k} rows in classes of two or more, got {len(order)}; merge classes"
+        )
+    label = np.full(n, k, dtype=np.int32)
+    label[order] = np.arange(len(order)) % k
+    cells = k + int(len(order) < n)
+    train = tuple(tuple(cell for cell in range(cells) if cell != fold) for fold in range(k))
+    partition = Partition(label, cells, train, tuple((fold,) for fold in range(k)))
+    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} stratified folds")
+
+
+def natural_count(strata: Any, k: int) -> int:
+    """K, or as many folds as the smallest class of two or more has members, but at least 2."""
+    count = np.unique(np.asarray(strata), return_counts=True)[1]
+    return max(2, min([k, *count[count > 1].tolist()]))
+
+
+def _check_number(k: int, n: int) -> None:
+    """At least two folds, and a row for each."""
+    if k < 2:
+        raise ValueError(f"cv={k}: a number of folds is at least 2; give cv=5 or cv='loo'")
+    if n < k:
+        raise ValueError(f"cv={k} folds need at least {k} rows, got {n}; give fewer folds or cv='loo'")
+
+
+def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, strata: Any = None, random_state: Any = None) -> Folds:
     """The folds that a ``cv`` argument means for n rows.
 
     Parameters
@@ -111,6 +147,8 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, random_state: An
         Number of rows.
     y, groups : array-like of shape (n,), optional
         Passed on to splitters that use them.
+    strata : array-like of shape (n,), optional
+        Classes that an int deals out evenly over the folds.
     random_state : int, RandomState or None
 
     Raises
@@ -129,10 +167,14 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, random_state: An
             raise ValueError("cv='loo' would split groups; give cv=5 (by whole groups) or a group splitter")
         return leave_one_out(n)
     if isinstance(cv, int | np.integer):
-        return k_folds(n, int(cv), random_state) if groups is None else _group_folds(n, int(cv), groups, random_state)
+        if groups is not None:
+            return _group_folds(n, int(cv), groups, random_state)
+        return k_folds(n, int(cv), random_state) if strata is None else stratified_folds(strata, int(cv), random_state)
     if isinstance(cv, Iterable):
         pairs = list(cv)
         return from_splits(pairs, n, f"{len(pairs)} given folds")
+    if not hasattr(cv, "split"):
+        raise ValueError(f"cv={cv!r}: expected 'auto', 'loo', an int, a scikit-learn splitter or a list of splits")
     pairs = list(cv.split(np.zeros((n, 1)), y, groups))
     return from_splits(pairs, n, f"{len(pairs)} folds of {type(cv).__name__}")
 
@@ -142,6 +184,7 @@ def _group_folds(n: int, k: int, groups: Any, random_state: Any) -> Folds:
     from sklearn.model_selection import GroupKFold
 
     found = len(np.unique(np.asarray(groups)))
+    _check_number(k, n)
     if found < 2:
         raise ValueError("groups holds a single group; at least 2 are needed to hold one out")
     k = min(k, found)
@@ -160,14 +203,22 @@ def from_splits(pairs: Sequence[tuple[Any, Any]], n: int, text: str) -> Folds:
 
 def _membership(number: int, pair: tuple[Any, Any], n: int) -> NDArray[np.int32]:
     """Per row: 0 unused, 1 training, 2 test."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"fold {number} is {type(pair).__name__}; expected a pair (training rows, test rows)")
     status = np.zeros(n, dtype=np.int32)
     for value, rows in zip((1, 2), pair, strict=True):
-        index = np.asarray(rows)
-        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp, copy=False)
+        index, name = np.asarray(rows), "training" if value == 1 else "test"
+        if index.dtype == bool:
+            if index.shape != (n,):
+                raise ValueError(f"fold {number}'s {name} mask has {index.size} entries for {n} rows")
+            index = np.flatnonzero(index)
         if index.size == 0:
-            raise ValueError(f"fold {number} has no {'training' if value == 1 else 'test'} rows; drop that fold")
-        if index.min() < 0 or index.max() >= n:
-            raise ValueError(f"fold {number} names row {int(index.max())}, but there are {n} rows (0 to {n - 1})")
+            raise ValueError(f"fold {number} has no {name} rows; drop that fold")
+        if index.ndim != 1 or index.dtype.kind not in "iu":
+            raise ValueError(f"fold {number}'s {name} rows are {index.dtype}; give row numbers or a boolean mask")
+        outside = index[(index < 0) | (index >= n)]
+        if outside.size:
+            raise ValueError(f"fold {number} names row {int(outside[0])}, but there are {n} rows (0 to {n - 1})")
         if value == 2 and status[index].any():
             raise ValueError(f"fold {number} holds out rows that it also trains on; its error would be too good")
         if np.unique(index).size != index.size:
@@ -194,8 +245,8 @@ def _partitions(status: list[NDArray[np.int32]]) -> Iterable[Partition]:
     """Greedily put folds into one partition while their common cells stay few.
 
     A partition of m folds costs one pass of products over the rows and one moment matrix per cell; alone, each fold
-    would cost a pass and two matrices. Joint cells are therefore worth having up to about twice the number of folds, and
-    further while each still holds many rows.
+    would cost a pass and two matrices. Joint cells are therefore worth having up to about twice the number of folds,
+    and further while each still holds many rows.
     """
     start = 0
     n = status[0].size

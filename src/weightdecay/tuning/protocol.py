@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,7 +40,9 @@ class Facts:
     loss_name : str
         The loss in words, ``"mean squared error"``.
     references : tuple of (str, float)
-        Decays that people use without tuning, by name.
+        Decays that people use without tuning, by name; 0 among them.
+    strata : ndarray of shape (n_given,) or None
+        Classes that a number of folds deals out evenly.
     """
 
     n_given: int
@@ -53,6 +55,7 @@ class Facts:
     standardize: bool
     loss_name: str
     references: tuple[tuple[str, float], ...]
+    strata: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
 
 class Split(Protocol):

@@ -52,7 +52,8 @@ def folds_of(problem: Problem, request: Request, groups: Any, y: Any) -> Folds:
     cv = request.cv
     if cv is None or (isinstance(cv, str) and cv == "auto"):
         cv = GROUP_FOLDS if groups is not None else problem.natural_cv()
-    return plan(cv, problem.facts().n_given, y=y, groups=groups, random_state=request.random_state)
+    facts = problem.facts()
+    return plan(cv, facts.n_given, y=y, groups=groups, strata=facts.strata, random_state=request.random_state)
 
 
 def _decays(decays: Any) -> NDArray[np.float64] | None:

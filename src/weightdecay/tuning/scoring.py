@@ -45,7 +45,10 @@ def scoring_name(scoring: Any, loss_name: str) -> str:
     """The metric in words."""
     if scoring is None:
         return loss_name
-    return f"−{scoring}" if isinstance(scoring, str) else f"−{getattr(scoring, '__name__', type(scoring).__name__)}"
+    if isinstance(scoring, str):
+        return f"−{scoring}"
+    function = getattr(scoring, "_score_func", scoring)  # of what sklearn's make_scorer returns
+    return f"−{getattr(function, '__name__', type(function).__name__)}"
 
 
 def loss_of_predictions(scorer: Scorer, X: Any, y: Array, prediction: Array, weight: Array | None) -> float:

@@ -24,7 +24,8 @@ TIE = 1e-10
 
 def standard_error(loss: Array, weight: Array, repeat: Index) -> Array:
     """Standard error of the weighted mean over folds, averaged over repetitions; nan with a single fold."""
-    return np.mean([_one_error(loss[repeat == r], weight[repeat == r]) for r in range(int(repeat.max()) + 1)], axis=0)
+    errors = [_one_error(loss[repeat == r], weight[repeat == r]) for r in range(int(repeat.max()) + 1)]
+    return np.asarray(np.mean(errors, axis=0), dtype=np.float64)
 
 
 def _one_error(loss: Array, weight: Array) -> Array:

@@ -1,0 +1,53 @@
+"""Several targets: one held-out curve each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.tuning import Tuning
+from weightdecay.show.decay_axis import decay_axis, dress
+from weightdecay.show.labels import CYCLE, FAINT, points, settle
+from weightdecay.show.strip import Label, extend, lanes, strip_height, write
+from weightdecay.show.validation_curve import COMPARABLE, in_two_digits, segments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+# Curves that rise above this many times their best leave the picture.
+HIGHEST = 3.0
+
+
+def draw_targets(ax: Axes, tuning: Tuning) -> None:
+    """One held-out curve per target, each in units of its own best, for their losses have different units.
+
+    −score may be negative or 0 at its best: then each curve is the difference to it.
+    """
+    every = [decay for one in tuning.targets for decay in one.decays]
+    axis = decay_axis(every)
+    dress(ax, axis, every)
+    bests = np.array([one.mean[one.best] for one in tuning.targets])
+    ratio = tuning.scoring in COMPARABLE and bool((bests > 0).all())
+    curves = [one.mean / best if ratio else one.mean - best for one, best in zip(tuning.targets, bests, strict=True)]
+    foot = 1.0 if ratio else 0.0
+    ax.set_ylabel("held-out loss / its best" if ratio else "held-out loss − its best")
+    labels = []
+    settle(ax)
+    word = "target " if points(ax)[0] > 300 else ""
+    for number, (one, curve) in enumerate(zip(tuning.targets, curves, strict=True)):
+        named = number < len(CYCLE)
+        colour, width, layer = (CYCLE[number], 1.4, 3) if named else (FAINT, 0.6, 1)
+        segments(ax, axis, one.decays, curve, color=colour, linewidth=width, zorder=layer)
+        ax.plot(axis.place(one.decay_min), foot, "o", color=colour, markersize=5 if named else 3, zorder=layer + 1)
+        if named:
+            text = f"{word}{number + 1}: {in_two_digits(one.decay_min)}"
+            labels.append(Label(axis.share(one.decay_min), text, colour, height=foot))
+    placed = lanes(labels, points(ax)[0])
+    top = max(float(np.nanmax(curve)) for curve in curves)
+    span = ((min(top, HIGHEST) if ratio else top) - foot) or 1.0
+    extend(ax, foot - 0.05 * span, foot + 1.05 * span, strip_height(placed))
+    write(ax, axis, placed)

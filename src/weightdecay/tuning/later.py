@@ -1,0 +1,103 @@
+"""Later: what a finished `Tuning` may still ask of its problem, computed only then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.tuning import Tuning
+from weightdecay.tuning.curve_findings import curve_findings
+from weightdecay.tuning.protocol import Problem
+
+Array = NDArray[np.float64]
+
+
+def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Findings by severity, then by code."""
+    rank = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(findings, key=lambda one: (rank[one.severity], one.code)))
+
+
+def _of_targets(targets: tuple[Tuning, ...]) -> Iterator[Finding]:
+    """The targets' findings, each code once: for the first target that has it, and how many more have."""
+    found: dict[str, list[tuple[int, Finding]]] = {}
+    for number, target in enumerate(targets):
+        for one in target.findings:
+            found.setdefault(one.code, []).append((number, one))
+    for (number, first), *more in found.values():
+        others = f" (likewise {len(more)} more target{'s' if len(more) > 1 else ''})" if more else ""
+        yield replace(first, message=f"target {number}: {first.message}{others}")
+
+
+@dataclass(frozen=True, eq=False)
+class OfProblem:
+    """What the whole problem knows.
+
+    Parameters
+    ----------
+    problem : Problem
+    decay : float or ndarray of shape (t,)
+        The choice, one per target when there are several.
+    given : bool
+        Whether the decays were given, rather than searched.
+    """
+
+    problem: Problem
+    decay: float | Array
+    given: bool
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Other criteria, averaged over targets."""
+        found = self.problem.opinions(decays)
+        return {name: values.mean(axis=1) if values.ndim > 1 else values for name, values in found.items()}
+
+    def path(self, decays: Array) -> DecayPath:
+        """Models at the decays."""
+        return self.problem.path(decays)
+
+    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
+        """Findings of the data, and of the curve or, since each target has a decay of its own, of every target's."""
+        if not tuning.targets:
+            return worst_first((*self.problem.findings(), *curve_findings(tuning, given=self.given)))
+        return worst_first((*self.problem.findings(), *_of_targets(tuning.targets)))
+
+    def model(self) -> Any:
+        """The estimator at the chosen decay."""
+        return self.problem.estimator(self.decay)
+
+
+@dataclass(frozen=True, eq=False)
+class OfTarget:
+    """The same for one of several targets."""
+
+    problem: Problem
+    number: int
+    given: bool
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Other criteria of this target."""
+        return {name: values[:, self.number] for name, values in self.problem.opinions(decays).items()}
+
+    def path(self, decays: Array) -> DecayPath:
+        """Models of this target."""
+        whole = self.problem.path(decays)
+        return replace(
+            whole,
+            coef=whole.coef[:, self.number],
+            intercept=whole.intercept[:, self.number],
+            train_loss=whole.train_loss[:, self.number],
+        )
+
+    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
+        """Findings of this target's curve; those of the data are in the outer record."""
+        return worst_first(curve_findings(tuning, given=self.given))
+
+    def model(self) -> Any:
+        """There is one model for all targets."""
+        raise ValueError("the model of several targets is in the outer Tuning: use tuning.model")
