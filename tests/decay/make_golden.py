@@ -1,6 +1,7 @@
 """Run tools that the tests do without on the toy data, and keep what they say in golden.json.
 
-    python tests/decay/make_golden.py r spark h2o adelie celer skglm bbai fastridge dask keras torch laplace
+    python tests/decay/make_golden.py r spark h2o adelie celer skglm bbai fastridge dask glum \\
+        keras torch laplace kozistr
 
 replaces the rows of the named tools. Each needs its tool: R with glmnet and MASS; Java for Spark and H2O; the others
 are Python packages, not all of which live together in one environment.
@@ -211,26 +212,55 @@ def fastridge() -> Iterator[Fit]:
 
 
 def dask() -> Iterator[Fit]:
-    """Run dask-glm, the solver of dask-ml, through dask-ml's estimators."""
+    """Run dask-glm, the solver of dask-ml, through dask-ml's estimators.
+
+    It standardises the columns before the strength acts, the intercept's constant excepted: seen on raw columns, where
+    its L-BFGS stops early on the log-loss.
+    """
     from dask_ml.linear_model import LinearRegression, LogisticRegression
 
-    X = columns("scaled")
+    tool = f"dask-ml {version('dask-ml')}"
+    sharp = {"lbfgs": {"tol": 1e-12}, "admm": {"abstol": 1e-12, "reltol": 1e-12}}
+    kinds = (
+        ("LinearRegression", LinearRegression, "squared", 0.02),
+        ("LogisticRegression", LogisticRegression, "log", 0.3),
+    )
     for mix, penalty, solver in ((0.0, "l2", "lbfgs"), (1.0, "l1", "admm")):
-        for name, kind, loss, value in (
-            ("LinearRegression", LinearRegression, "squared", 0.02),
-            ("LogisticRegression", LogisticRegression, "log", 0.3),
-        ):
+        for name, kind, loss, value in kinds:
             if mix and loss == "squared":
                 continue
-            y = target(loss)
-            m = kind(C=value, penalty=penalty, solver=solver, max_iter=10**4, tol=1e-12).fit(X, y)
-            coef = (*floats(m.coef_), float(np.ravel(m.intercept_)[0]))
-            tool = f"dask-ml {version('dask-ml')}"
-            yield Fit(f"dask_ml.{name}.C", tool, loss, value, coef, None, mix, "scaled+1", tolerance=1e-4)
+            for where, intercept in (("scaled", True), ("raw", False)):
+                m = kind(penalty, C=value, solver=solver, fit_intercept=intercept, max_iter=10**4)
+                m.solver_kwargs = sharp[solver]
+                m.fit(columns(where), target(loss))
+                coef = (*floats(m.coef_), *floats(m.intercept_)) if intercept else floats(m.coef_)
+                given = "scaled+1" if intercept else "raw"
+                more = {"inside": not intercept, "tolerance": 1e-2 if loss == "log" and not intercept else 1e-4}
+                yield Fit(f"dask_ml.{name}.C", tool, loss, value, coef, None, mix, given, **more)
+
+
+def glum() -> Iterator[Fit]:
+    """Run glum's generalised linear models."""
+    from glum import GeneralizedLinearRegressor
+
+    X, s = columns("scaled"), toy()[-1]
+    tool = f"glum {version('glum')}"
+    for loss, family, value in (("squared", "normal", 12.0), ("log", "binomial", 0.07), ("poisson", "poisson", 0.15)):
+        for mix in MIXES:
+            for weights in (None, s):
+                m = GeneralizedLinearRegressor(
+                    alpha=value, l1_ratio=mix, family=family, gradient_tol=1e-12, max_iter=10_000
+                )
+                coef, b = floats(m.fit(X, target(loss), weights).coef_), float(m.intercept_)
+                weighted = weights is not None
+                yield Fit("glum.alpha", tool, loss, value, coef, b, mix, "scaled", weighted=weighted, tolerance=1e-5)
 
 
 def keras() -> Iterator[Fit]:
-    """Train one linear Keras layer by full-batch gradient descent until it stands still."""
+    """Train one linear Keras layer by full-batch gradient descent until it stands still.
+
+    Keras has both kinds: regularisers in the loss, and ``weight_decay`` of its SGD, which shrinks the weights apart.
+    """
     import os
 
     os.environ["KERAS_BACKEND"] = "torch"
@@ -243,24 +273,28 @@ def keras() -> Iterator[Fit]:
         ("L2", 0.1, "mse", 0.05),
         ("L2", 0.1, "binary_crossentropy", 0.5),
         ("L1", 10.0, "mse", 0.05),
+        ("decoupled", 0.3, "mse", 0.05),
+        ("decoupled", 0.3, "binary_crossentropy", 0.5),
     ):
         loss = "squared" if form == "mse" else "log"
-        layer = k.layers.Dense(
-            1, "sigmoid" if loss == "log" else None, kernel_regularizer=getattr(k.regularizers, penalty)(value)
-        )
+        apart = penalty == "decoupled"
+        regularizer = None if apart else getattr(k.regularizers, penalty)(value)
+        layer = k.layers.Dense(1, "sigmoid" if loss == "log" else None, kernel_regularizer=regularizer)
         m = k.Sequential([layer])
-        m.compile(k.optimizers.SGD(rate), loss=form)
+        optimizer = k.optimizers.SGD(rate, weight_decay=value if apart else None)
+        if apart:
+            optimizer.exclude_from_weight_decay(var_names=["bias"])
+        m.compile(optimizer, loss=form)
         m.fit(X, target(loss)[:, None], batch_size=len(X), epochs=2500, verbose=0)
         for shorter in (rate / 10, rate / 100) if penalty == "L1" else ():
             m.optimizer.learning_rate = shorter  # a subgradient step only rattles around zero: shorten it
             m.fit(X, target(loss)[:, None], batch_size=len(X), epochs=2500, verbose=0)
         w, b = m.get_weights()
-        w = np.where(np.abs(w) < 0.02, 0.0, w)  # what is left of the rattle
-        facts = {"loss": "mse" if loss == "squared" else "cross_entropy"}
-        mix = float(penalty == "L1")
-        yield Fit(
-            f"keras.{penalty}", tool, loss, value, floats(w), float(b[0]), mix, "scaled", facts=facts, tolerance=1e-4
-        )
+        w = np.where(np.abs(w) < 0.02, 0.0, w)  # what is left of the rattle, which the other columns feel a little
+        facts = {"loss": "mse" if loss == "squared" else "cross_entropy"} | ({"optimizer": "sgd"} if apart else {})
+        name, mix = "torch.decoupled.weight_decay" if apart else f"keras.{penalty}", float(penalty == "L1")
+        near = 1e-3 if mix else 1e-4
+        yield Fit(name, tool, loss, value, floats(w), float(b[0]), mix, "scaled", facts=facts, tolerance=near)
 
 
 def torch() -> Iterator[Fit]:
@@ -282,7 +316,7 @@ def torch() -> Iterator[Fit]:
             optimizer.zero_grad()
             criterion(layer(X), y).backward()
             optimizer.step()
-        coef, b = floats(layer.weight.detach()), float(layer.bias)
+        coef, b = floats(layer.weight.detach()), float(layer.bias.detach())
         yield Fit("torch.coupled.weight_decay", tool, loss, 0.3, coef, b, 0.0, "scaled", facts={"loss": fact})
 
 
@@ -304,8 +338,59 @@ def laplace() -> Iterator[Fit]:
     yield Fit("laplace.prior_precision", tool, "squared", 11.0, floats(mean), None, 0.0, "scaled", facts=facts)
 
 
+def trained(optimizer: Callable[[list[dict[str, Any]]], Any], loss: str, decay: float, steps: int) -> Any:
+    """Train one linear torch layer in full batch on ½(y−f)² or log-loss; return its coefficients and intercept."""
+    import torch as t
+
+    X, y = t.tensor(columns("scaled")), t.tensor(target(loss))[:, None]
+    layer = t.nn.Linear(4, 1, dtype=t.float64)
+    with t.no_grad():
+        layer.weight[:], layer.bias[:] = t.tensor([1.0, -2.0, 3.0, 0.5]), 0.25
+    criterion = t.nn.BCEWithLogitsLoss() if loss == "log" else lambda f, y: 0.5 * t.nn.functional.mse_loss(f, y)
+    chosen = optimizer(
+        [{"params": [layer.weight], "weight_decay": decay}, {"params": [layer.bias], "weight_decay": 0.0}]
+    )
+    for _ in range(steps):
+        chosen.zero_grad()
+        criterion(layer(X), y).backward()
+        chosen.step()
+    return floats(layer.weight.detach()), float(layer.bias.detach())
+
+
+def kozistr() -> Iterator[Fit]:
+    """Run pytorch_optimizer, whose optimisers decay the weights by lr·weight_decay or by weight_decay alone.
+
+    Its quasi-hyperbolic momentum at momentum 0 is plain gradient descent, run until it stands still. Its
+    quasi-hyperbolic Adam at ν = (1, 1) is Adam: 50 steps of it, far from any minimum, to compare with PyTorch's AdamW.
+    """
+    import torch as t
+    from pytorch_optimizer import QHM, QHAdam
+
+    tool = f"pytorch_optimizer {version('pytorch_optimizer')}"
+    rate = 0.2
+    facts: dict[str, Any] = {"optimizer": "sgd", "learning_rate": rate}
+    for name, fixed, value in (("decoupled", False, 0.3), ("independent", True, 0.05)):
+        for loss in ("squared", "log"):
+            coef, b = trained(
+                lambda p, fixed=fixed: QHM(p, rate, weight_decouple=True, fixed_decay=fixed), loss, value, 4000
+            )
+            yield Fit(f"torch.{name}.weight_decay", tool, loss, value, coef, b, 0.0, "scaled", facts=facts)
+    facts = {"optimizer": "adam", "learning_rate": 0.01}
+    coef, b = trained(lambda p: t.optim.AdamW(p, 0.01), "log", 0.3, 50)
+    torch_tool = f"PyTorch {version('torch').partition('+')[0]}"
+    yield Fit("torch.decoupled.weight_decay", torch_tool, "50 steps", 0.3, coef, b, 0.0, "scaled", facts=facts)
+    coef, b = trained(
+        lambda p: QHAdam(p, 0.01, (0.9, 0.999), nus=(1.0, 1.0), weight_decouple=True, fixed_decay=True),
+        "log",
+        0.003,
+        50,
+    )
+    yield Fit("torch.independent.weight_decay", tool, "50 steps", 0.003, coef, b, 0.0, "scaled", facts=facts)
+
+
 TOOLS: dict[str, Callable[[], Iterator[Fit]]] = {
-    tool.__name__: tool for tool in (r, spark, h2o, adelie, celer, skglm, bbai, fastridge, dask, keras, torch, laplace)
+    tool.__name__: tool
+    for tool in (r, spark, h2o, adelie, celer, skglm, bbai, fastridge, dask, glum, keras, torch, laplace, kozistr)
 }
 GOLDEN = Path(__file__).with_name("golden.json")
 

@@ -29,7 +29,7 @@ def squared() -> Iterator[Fit]:
         yield made("sklearn.Ridge.alpha", "squared", 300.0, m, weighted=weighted)
         m = linear_model.Lasso(12.0, **SHARP).fit(X, y, weights)
         yield made("sklearn.Lasso.alpha", "squared", 12.0, m, mix=1.0, weighted=weighted)
-        for mix in (0.1, 0.5, 1.0):
+        for mix in (0.0, 0.1, 0.5, 1.0):
             m = linear_model.ElasticNet(12.0, l1_ratio=mix, **SHARP).fit(X, y, weights)
             yield made("sklearn.ElasticNet.alpha", "squared", 12.0, m, mix=mix, weighted=weighted)
     m = linear_model.TweedieRegressor(power=0, alpha=12.0, solver="newton-cholesky").fit(X, y)
@@ -66,17 +66,24 @@ def counted() -> Iterator[Fit]:
 
 
 def stochastic() -> Iterator[Fit]:
-    """Fit scikit-learn's SGD with small constant steps: near the minimum, by a noise of the size of the steps."""
+    """Fit scikit-learn's SGD in small steps: near the minimum, by a noise of the size of the steps."""
     X, s = columns("scaled"), toy()[-1]
+    still = {"learning_rate": "constant", "eta0": 1e-3, "average": 40_000, "max_iter": 2000}
+    # Its averages forget L1, whose truncation is not averaged: there the steps shrink instead.
+    shrinking = {"learning_rate": "invscaling", "eta0": 1e-2, "power_t": 0.5, "max_iter": 50_000}
     for weights in (None, s):
-        options = {"learning_rate": "constant", "average": 40_000, "max_iter": 2000, "tol": None, "random_state": 0}
-        more = {"columns": "scaled", "weighted": weights is not None, "tolerance": 0.025}
-        m = linear_model.SGDClassifier("log_loss", alpha=0.3, eta0=1e-3, **options).fit(
-            X, target("log"), sample_weight=weights
-        )
-        yield made("sklearn.SGDClassifier.alpha", "log", 0.3, m, **more)
-        m = linear_model.SGDRegressor(alpha=0.3, eta0=1e-3, **options).fit(X, target("squared"), sample_weight=weights)
-        yield made("sklearn.SGDRegressor.alpha", "squared", 0.3, m, **more)
+        for mix in (0.0, 0.5):
+            options = {"penalty": "elasticnet", "l1_ratio": mix, "tol": None, "random_state": 0}
+            options |= shrinking if mix else still
+            more = {"mix": mix, "columns": "scaled", "weighted": weights is not None, "tolerance": 0.025}
+            value = 0.1 if mix else 0.3
+            m = linear_model.SGDClassifier("log_loss", alpha=value, **options)
+            m.fit(X, target("log"), sample_weight=weights)
+            yield made("sklearn.SGDClassifier.alpha", "log", value, m, **more)
+            value = 10.0 if mix else 0.3
+            m = linear_model.SGDRegressor(alpha=value, **options)
+            m.fit(X, target("squared"), sample_weight=weights)
+            yield made("sklearn.SGDRegressor.alpha", "squared", value, m, **more)
 
 
 def perceptrons() -> Iterator[Fit]:

@@ -174,7 +174,7 @@ def test_double_double_takes_over_where_80_bits_are_too_few(monkeypatch: pytest.
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("decay", [0.0, 1e-9, 1e-3])
 def test_many_rows_of_an_ill_conditioned_design(decay: float, standardize: bool) -> None:
-    """Powers 1 to 9 of 41 points, 20,000 rows: what matters of equal rows is their number and the sum of their targets."""
+    """Powers 1 to 9 of 41 points, 20,000 rows: of equal rows only their number and the sum of their targets matter."""
     rng = np.random.default_rng(11)
     grid = np.arange(1.0, 42.0)
     powers = np.column_stack([(grid / 32.0) ** k for k in range(1, 10)])

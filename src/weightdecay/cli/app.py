@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Annotated
 
@@ -21,9 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(tune)
-app.command()(path)
-app.command()(convert)
+app.command(short_help="Say how much weight decay a table needs.")(tune)
+app.command(short_help="Show the coefficients at every decay.")(path)
+app.command(short_help="Convert a decay to other tools' units.")(convert)
 
 
 def _version(wanted: bool) -> None:
@@ -46,8 +47,12 @@ def weightdecay(
 
 def main() -> int:
     """Run the command line; the exit code: 0 fine, 1 data that cannot be used, 2 a wrong call, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by whoever started the command, who wants to see nothing.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a letter shows its code instead of ending in an error.
             stream.reconfigure(errors="backslashreplace")
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -32,15 +34,21 @@ def convert(
     """Convert a strength of decay between this library (decay) and other tools (sklearn.Ridge.alpha, …)."""
     if not show_list and (value is None or source is None or target is None):
         raise typer.BadParameter("give a VALUE with --from and --to, or --list for the names")
-    common = {"n_samples": n_samples, "weight_sum": weight_sum, "y_std": y_std, "x_std": x_std}
-    facts = common | {"learning_rate": learning_rate, "batch_size": batch_size} | _pairs(fact)
+    named = {"n_samples": n_samples, "weight_sum": weight_sum, "y_std": y_std, "x_std": x_std}
+    named |= {"learning_rate": learning_rate, "batch_size": batch_size}
+    others = _pairs(fact)
+    if twice := [name for name in others if named.get(name) is not None]:
+        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="'--fact'")
     with sentences():
         import weightdecay as wd
 
         if show_list:
             wd.terminal.console().print(wd.terminal.conventions(wd.conventions()))
             return
-        result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **facts)  # type: ignore[arg-type]
+        try:
+            result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **named | others)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ValueError(_as_options(str(error), named)) from None
         if as_json:
             sys.stdout.write(wd.terminal.json_line(result) + "\n")
         else:
@@ -53,6 +61,16 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
     for word in given or []:
         name, sign, fact = word.partition("=")
         if not (name and sign and fact):
-            raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--fact")
+            raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="'--fact'")
         pairs[name.strip()] = fact.strip()
     return pairs
+
+
+def _as_options(sentence: str, named: Collection[str]) -> str:
+    """A sentence that tells which argument to pass, in words for the command line."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found["name"], found["value"].strip("'").replace("…", "VALUE")
+        return f"give --{name.replace('_', '-')} {value}" if name in named else f"give --fact {name}={value}"
+
+    return re.sub(r"\bpass (?P<name>\w+)=(?P<value>…|'\w+')", option, sentence)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import math
 import shlex
 from collections.abc import Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,14 +17,14 @@ MOST_DECAYS = 10_000
 _NOT_REPEATED = ("report", "as_json")
 
 
-class Model(str, Enum):
+class Model(StrEnum):
     """Models by name."""
 
     auto = "auto"
     linear = "linear"
 
 
-class Rule(str, Enum):
+class Rule(StrEnum):
     """Rules of selection by name."""
 
     min = "min"
@@ -72,16 +73,16 @@ def decays(given: str | None) -> list[float] | None:
             return _lattice(float(low), float(high), int(count))
         values = [float(word) for word in given.split(",") if word.strip()]
     except ValueError:
-        raise typer.BadParameter(f"{given!r} is neither a list such as 0.01,0.1,1 nor low:high:count") from None
+        raise _wrong("--decays", f"{given!r} is neither a list such as 0.01,0.1,1 nor low:high:count") from None
     if not values or any(value < 0 or math.isnan(value) for value in values):
-        raise typer.BadParameter(f"{given!r}: a decay is a number of at least 0")
+        raise _wrong("--decays", f"{given!r}: a decay is a number of at least 0")
     return values
 
 
 def _lattice(low: float, high: float, count: int) -> list[float]:
     """Numbers of equal ratio, ends included."""
     if not (0 < low < high < math.inf and 2 <= count <= MOST_DECAYS):
-        raise typer.BadParameter(f"low:high:count needs 0 < low < high and 2 to {MOST_DECAYS} decays")
+        raise _wrong("--decays", f"low:high:count needs 0 < low < high and 2 to {MOST_DECAYS} decays")
     return [low * (high / low) ** (index / (count - 1)) for index in range(count - 1)] + [high]
 
 
@@ -98,10 +99,34 @@ def folds(given: str) -> str | int:
     try:
         count = int(given)
     except ValueError:
-        raise typer.BadParameter(f"{given!r} is neither auto, nor loo, nor a number of folds") from None
+        raise _wrong("--cv", f"{given!r} is neither auto, nor loo, nor a number of folds") from None
     if count < 2:
-        raise typer.BadParameter(f"{count} folds: at least 2 are needed")
+        raise _wrong("--cv", f"{count} folds: at least 2 are needed")
     return count
+
+
+def scorer(given: str | None) -> str | None:
+    """The name of a scorer, once scikit-learn is known to have it.
+
+    Raises
+    ------
+    typer.BadParameter
+        It has not.
+    """
+    if given is None:
+        return None
+    from sklearn.metrics import get_scorer_names
+
+    known = get_scorer_names()
+    if given not in known:
+        close = difflib.get_close_matches(given, known, n=3) or ["r2", "neg_mean_absolute_error"]
+        raise _wrong("--scoring", f"{given!r} is not a scorer of scikit-learn; did you mean {' or '.join(close)}?")
+    return given
+
+
+def _wrong(option: str, sentence: str) -> typer.BadParameter:
+    """A wrong call, as typer tells it."""
+    return typer.BadParameter(sentence, param_hint=f"'{option}'")
 
 
 def repeated(context: typer.Context) -> str:

@@ -23,14 +23,15 @@ def sentences() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except KeyboardInterrupt:
-        say("interrupted; nothing was written")
+        say("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter's own last flush must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise typer.Exit(BROKEN_PIPE) from None
     except OSError as error:
-        say(str(error))
+        # Without a number it is a sentence of ours; with one it is what the system says.
+        say(str(error) if error.errno is None else f"the answer cannot be written: {error.strerror}")
         raise typer.Exit(BAD_DATA) from None
     except ValueError as error:
         if not _speaks_to_users(error.__traceback__):

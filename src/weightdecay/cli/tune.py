@@ -50,7 +50,9 @@ def tune(
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer. [default: mean squared error]")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Shuffles the rows for --cv NUMBER. [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Shuffles the rows for --cv NUMBER. [default: 0]")
+    ] = None,
     tolerance: Annotated[float, typer.Option(min=0.0, help="Relative excess loss that the window allows.")] = 0.01,
     standardize: Standardize = True,
     intercept: Intercept = True,
@@ -58,6 +60,7 @@ def tune(
 ) -> None:
     """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
     grid, splits = options.decays(decays), options.folds(cv)
+    metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
         from weightdecay.cli.progress import progress_line
@@ -73,7 +76,7 @@ def tune(
             decays=grid,
             cv=splits,
             rule=rule.value,
-            scoring=scoring,
+            scoring=metric,
             groups=table.groups,
             sample_weight=table.weight,
             random_state=seed,

@@ -17,8 +17,8 @@ def linear(table: Table, exempt: list[str], **settings: Any) -> LinearRegression
     for name in exempt:
         if name not in table.columns:
             close = difflib.get_close_matches(name, table.columns, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "it must be one of the columns to learn from"
-            raise ValueError(f"column {name!r} to exempt is not in the table; {hint}")
+            hint = f"did you mean {close[0]!r}?" if close else "name columns of the table"
+            raise ValueError(f"column {name!r} to exempt from decay is none of the columns to learn from; {hint}")
     weights = [0.0 if name in exempt else 1.0 for name in table.columns] if exempt else None
     return wd.LinearRegression(decay_weights=weights, **settings)
 

@@ -113,6 +113,12 @@ class Conversion:
         Both steps, to λ and from λ, then the numbers.
     source : str
         Where the two conventions are documented.
+
+    Examples
+    --------
+    >>> result = conversion(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
+    >>> result.value, result.l1_ratio, result.formula
+    (0.1, 0.0, 'decay = alpha / weight_sum; alpha = 44.2 is decay = 0.1')
     """
 
     value: float
@@ -186,11 +192,12 @@ _CONVENTIONS = (
         "(1/n) Σ loss + alpha·(½(1−l1_ratio)‖w‖² + l1_ratio·‖w‖₁)",
         "skglm 0.5, SparseLogisticRegression"),
     Convention("dask_ml.LinearRegression.C",
-        "Σ (y−f)² + (1/C)·½‖w‖², intercept included",
-        "dask-glm 0.4, families.Normal and regularizers.L2", powers(two=-1, weight_sum=-1), None, reciprocal=True),
+        "Σ (y−f)² + (1/C)·½‖w‖², columns scaled to variance 1 with divisor n, intercept included",
+        "dask-glm 0.4, families, regularizers.L2, utils.normalize", powers(two=-1, weight_sum=-1), None,
+        axis="standardised", reciprocal=True),
     Convention("dask_ml.LogisticRegression.C",
-        "Σ loss + (1/C)·½‖w‖² (or ‖w‖₁), intercept included",
-        "dask-glm 0.4, families.Logistic and regularizers", _MEAN, _MEAN, reciprocal=True),
+        "Σ loss + (1/C)·½‖w‖² (or ‖w‖₁), columns scaled to variance 1 with divisor n, intercept included",
+        "dask-glm 0.4, families, regularizers, utils.normalize", _MEAN, _MEAN, axis="standardised", reciprocal=True),
     Convention("fastridge.RidgeEM.alpha",
         "Σ (y−f)² + alpha·‖w‖², columns scaled to variance 1 with divisor n",
         "fastridge 1.2, RidgeEM", _MEAN, None, axis="standardised"),
@@ -310,9 +317,7 @@ def conversion(value: float, source: str, target: str, *, l1_ratio: float = 0.0,
     above, below = (below, above) if wanted.reciprocal else (above, below)
     out = above / below if below > 0.0 else math.inf
     if 0.0 < strength < math.inf and not 0.0 < out < math.inf:
-        raise ValueError(
-            f"{source} = {strength:g} is outside the range of a float as {target}: {_steps(given, wanted)}"
-        )
+        raise ValueError(f"{source} = {strength:g} is outside the range of a float as {target}: {steps}")
     formula = f"{steps}; {given.symbol} = {strength:g} is {wanted.symbol} = {out:g}"
     return Conversion(out, mix, formula, "; ".join(dict.fromkeys((given.source, wanted.source))))
 

@@ -82,7 +82,7 @@ class StackedQR:
     @property
     def rank(self) -> int:
         """The number of columns."""
-        return self.triangle.shape[0]
+        return len(self.triangle)
 
     @property
     def regular(self) -> bool:
@@ -120,10 +120,10 @@ class LeastPenalty:
 
         Cᵀdμ − W₀ dθ = g₂
 
-    Let A = √s C W₀^-½ on penalised columns (W₀ > 0), z = W₀^½ dθ there, and E = √s C on exempt ones, E = Qₑ Rₑ (dependent
-    exempt columns stay where they are). Then E is projected out and A⊥ = (I − Qₑ Qₑᵀ) A = U Σ Vᵀ decouples the rest into
-    2 × 2 systems: with φ = Uᵀf, γ = Vᵀf₂ the row-space part is z = (σφ − γ)/(σ² + Λ), r = (Λφ + σγ)/(σ² + Λ); the
-    null-space part of z is that of f₄ (the residual of z = Aᵀμ), and μ = (z − Vᵀf₄)/σ.
+    Let A = √s C W₀^-½ on penalised columns (W₀ > 0), z = W₀^½ dθ there, and E = √s C on exempt ones, E = Qₑ Rₑ
+    (dependent exempt columns stay where they are). Then E is projected out and A⊥ = (I − Qₑ Qₑᵀ) A = U Σ Vᵀ decouples
+    the rest into 2 × 2 systems: with φ = Uᵀf, γ = Vᵀf₂ the row-space part is z = (σφ − γ)/(σ² + Λ) and
+    r = (Λφ + σγ)/(σ² + Λ); the null-space part of z is that of f₄ (the residual of z = Aᵀμ), and μ = (z − Vᵀf₄)/σ.
     """
 
     left: Floats  # U (n, k)
@@ -172,7 +172,7 @@ class LeastPenalty:
     @property
     def rank(self) -> int:
         """Independent exempt columns and singular values above rounding, or all where the penalty counts."""
-        return self.exempt_columns.size + (self.sigma.size if self.limit else self.penalised.size)
+        return len(self.exempt_columns) + (len(self.sigma) if self.limit else len(self.penalised))
 
     def solve(self, f: Floats, g: Floats) -> tuple[Floats, Floats]:
         """One correction; with `limit` g and the dual step have two parts side by side."""

@@ -24,8 +24,9 @@ def largest_share(rows: Rows) -> tuple[int, int, float]:
     best = (0, 0, 0.0)
     if rows.p > rows.n:
         for block, part in column_blocks(rows.X):
-            square = s[:, None] * (part - s @ part / S) ** 2
-            best = max(best, _largest(square, square.sum(axis=0), 0, block.start), key=lambda one: one[2])
+            middle = s @ part / S
+            square = s[:, None] * (part - middle) ** 2
+            best = max(best, _largest(square, S * middle**2, block.start), key=lambda one: one[2])
         return best
     mean = sum(s[block] @ part for block, part in row_blocks(rows.X)) / S
     # The sum of squares and each row's part of it come from the same pass; the largest part is divided at the end.
@@ -44,11 +45,12 @@ def largest_share(rows: Rows) -> tuple[int, int, float]:
     return (int(where[column]), column, float(share[column])) if rows.p else best
 
 
-def _largest(square: Array, total: Array, row: int, column: int) -> tuple[int, int, float]:
-    """The largest share within a block, with its place."""
-    share = square / np.where(total > 0, total, 1.0)
+def _largest(square: Array, size: Array, column: int) -> tuple[int, int, float]:
+    """The largest share within a block of columns, with its place; `size` is what the mean alone would make up."""
+    total = square.sum(axis=0)
+    share = square / np.where(total > CONSTANT * size, total, np.inf)
     at = np.unravel_index(int(share.argmax()), share.shape)
-    return row + int(at[0]), column + int(at[1]), float(share[at])
+    return int(at[0]), column + int(at[1]), float(share[at])
 
 
 def _of_sparse(rows: Rows) -> tuple[int, int, float]:

@@ -113,17 +113,17 @@ def fit_duals(rows: Rows, design: Design, trains: Sequence[Index], tests: Sequen
     means, scales = np.zeros((len(trains), p)), np.full((len(trains), p), np.inf)
     exempt: list[list[int]] = [[] for _ in trains]
     kept: list[list[Array]] = [[] for _ in trains]
+    everything = [len(train) == n for train in trains]
     for block, part in column_blocks(rows.X):
         X = np.asarray(part, dtype=np.float64)
         for f, train in enumerate(trains):
-            mean, scale, free = _columns(X[train], rows.s[train], design, block)
+            mean, scale, free, Z = _columns(X, slice(None) if everything[f] else train, rows.s, design, block)
             means[f, block] = mean
             scales[f, block] = scale
             exempt[f] += (block.start + np.flatnonzero(free)).tolist()
             kept[f].append(X[:, free])
-            Z = np.asfortranarray((X - mean) / scale)
             # A symmetric rank-k update in place: half the products, and no second matrix.
-            dsyrk(1.0, Z, beta=1.0, c=kernels[f].T, lower=1, overwrite_c=1)
+            dsyrk(1.0, Z.T, beta=1.0, c=kernels[f].T, trans=1, lower=1, overwrite_c=1)
     fits = []
     for f, (train, test) in enumerate(zip(trains, tests, strict=True)):
         K = np.triu(kernels[f]) + np.triu(kernels[f], 1).T
@@ -132,20 +132,27 @@ def fit_duals(rows: Rows, design: Design, trains: Sequence[Index], tests: Sequen
     return fits
 
 
-def _columns(X: Array, s: Array, design: Design, block: slice) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Means, scales and exemption of a block of columns over training rows."""
-    mean = s @ X / s.sum()
+def _columns(
+    X: Array, train: Index | slice, s: Array, design: Design, block: slice
+) -> tuple[Array, Array, NDArray[np.bool_], Array]:
+    """Means, scales and exemption of a block of columns over training rows, and all rows centred and scaled."""
+    s_train = s[train]
+    mean = s_train @ X[train] / s_train.sum()
     if not np.isfinite(mean.sum()):
         raise OutOfRange
-    deviation = X - mean
-    spread = np.sqrt(s @ deviation**2 / s.sum())
-    constant = spread <= 16 * EPS * np.abs(X).max(axis=0)
-    roles = design.roles(np.where(constant, 0.0, spread**2), constant, block)
+    Z = X - mean
+    variance = np.einsum("i,ij,ij->j", s_train, Z[train], Z[train]) / s_train.sum()
+    constant = np.sqrt(variance) <= 16 * EPS * np.abs(mean)
+    roles = design.roles(np.where(constant, 0.0, variance), constant, block)
     scale = np.full(X.shape[1], np.inf)
     scale[roles.decayed] = roles.scale
     free = np.zeros(X.shape[1], dtype=bool)
     free[roles.exempt] = True
-    return (mean if design.fit_intercept else np.zeros_like(mean)), scale, free
+    if not design.fit_intercept:
+        mean, Z = np.zeros_like(mean), X / scale
+    else:
+        Z /= scale
+    return mean, scale, free, Z
 
 
 def _fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,16 +82,20 @@ class DualLeaveOneOut:
             targets.append(losses.held_out(status))
         return averaged(tuple(targets))
 
-    def _residuals(self, precisions: Array) -> Array:
-        """Residuals of the rows left out."""
+    @cached_property
+    def _rotated(self) -> tuple[Array, Array, Array]:
+        """Eigenvalues d (m,) of K̃ on the complement of the undecayed directions, Q (n_train, m) and Qᵀỹ (m, t)."""
         K, y = self.fit.projected
         h = self.fit.basis.shape[1]
         # On the orthogonal complement of the undecayed directions, whose own null directions are then K̃'s alone.
         complement = np.linalg.qr(self.fit.basis, mode="complete")[0][:, h:]
         d, V = np.linalg.eigh(complement.T @ K @ complement)
         Q = complement @ V
-        d = np.where(d > len(K) * EPS * d.max(initial=0.0), d, 0.0)
-        z = Q.T @ y
+        return np.where(d > len(K) * EPS * d.max(initial=0.0), d, 0.0), Q, Q.T @ y
+
+    def _residuals(self, precisions: Array) -> Array:
+        """Residuals of the rows left out."""
+        d, Q, z = self._rotated
         m = _multipliers(d, precisions)
         top = Q @ (m[:, :, None] * z[:, None, :]).reshape(len(d), -1)
         bottom = np.square(Q) @ m

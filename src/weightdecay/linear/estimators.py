@@ -63,7 +63,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     tol : float, default 1e-9
         Relative gradient at which iterative solvers stop.
     max_iter : int, default 100
-        Iterations of Krylov solves, in hundreds of columns; used for large sparse data only.
+        Tens of steps of a Krylov solve, each two passes over X; used for large sparse data only.
     n_jobs : int or None, default None
         Kept for scikit-learn's conventions; the linear algebra uses the threads of its BLAS.
     verbose : int, default 0

@@ -1,6 +1,6 @@
 """Arithmetic wider than float64: unevaluated pairs of floats, and residuals computed in them.
 
-A `Pair` (hi, lo) stands for the exact sum hi + lo with |lo| at most half a unit in the last place of hi: about 106 bits.
+A `Pair` (hi, lo) stands for the exact sum hi + lo with |lo| at most half a unit in the last place of hi: some 106 bits.
 Two arithmetics multiply a pair-valued matrix by a pair-valued vector: `DoubleDouble`, from float64 operations alone
 (error-free transformations of Knuth and Dekker; dot products as "Dot2" of Ogita, Rump and Oishi, *Accurate sum and dot
 product*, SIAM J. Sci. Comput. 26(6), 2005: as accurate as if computed with 106 bits), and `LongDouble`, the 80-bit type

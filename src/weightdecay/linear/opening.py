@@ -32,6 +32,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     ValueError
         What was given, what was expected, what to do next.
     """
+    _check_target(y)
     X, y = validate_data(
         estimator,
         X,
@@ -48,7 +49,6 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     columns = tuple(map(str, getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(p)])))
     single = y.ndim == 1
     Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
-    _check_target(Y)
     weight = _weights(sample_weight, n)
     scaling = choose_scaling(_sizes(X, columns), Y)
     design = Design(bool(estimator.fit_intercept), bool(estimator.standardize), _decay_weights(estimator, p))
@@ -57,17 +57,17 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     design, centre = _rescaled(design, centre, scaling)
     rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, weight)
     name = type(estimator).__name__
-    return RidgeProblem(
-        estimator, rows, design, centre, columns, single, name, choose_side(rows, design, centre), scaling
-    )
+    side = choose_side(rows, design, centre, estimator)
+    return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling)
 
 
-def choose_side(rows: Rows, design: Design, centre: Array) -> Side:
+def choose_side(rows: Rows, design: Design, centre: Array, estimator: Any) -> Side:
     """Through columns where they are no more than rows, else through rows; Krylov where both are many and sparse."""
     if sparse.issparse(rows.X) and min(rows.n, rows.p) > LARGE:
         from weightdecay.linear.krylov_side import Krylov
 
-        return Krylov(rows, design, centre)
+        # Its tolerance is of the error's energy norm; gradients are below ten times that.
+        return Krylov(rows, design, centre, tol=estimator.tol / 10, max_iter=10 * estimator.max_iter)
     return Tall(rows, design, centre) if rows.p <= rows.n_positive else Wide(rows, design, centre)
 
 
@@ -83,17 +83,19 @@ def _check_parameters(estimator: Any) -> None:
         raise ValueError(f"tolerance={estimator.tolerance!r}: expected a share such as 0.01")
 
 
-def _check_target(Y: Array) -> None:
-    """Finite targets."""
-    bad = np.argwhere(~np.isfinite(Y))
-    if len(bad):
-        row, column = bad[0]
-        value = "NaN" if np.isnan(Y[row, column]) else "infinity"
-        which = "" if Y.shape[1] == 1 else f" in target {column}"
-        raise ValueError(
-            f"y contains {value} at row {row}{which} ({len(bad)} such value{'s' if len(bad) > 1 else ''}); "
-            "drop these rows or give them a value"
-        )
+def _check_target(y: Any) -> None:
+    """Finite targets, before scikit-learn says the same without the row."""
+    values = np.asarray(y)
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    bad = np.argwhere(~np.isfinite(values))
+    first = values[tuple(bad[0])]
+    value = "NaN" if np.isnan(first) else f"infinity or a value too large for dtype({values.dtype.name!r})"
+    which = f" of target {bad[0][1]}" if values.ndim > 1 and values.shape[1] > 1 else ""
+    many = f" and {len(bad) - 1} more places" if len(bad) > 1 else ""
+    raise ValueError(
+        f"Input y contains {value}. It is in row {bad[0][0]}{which}{many}; drop these rows or give them a value"
+    )
 
 
 def _sizes(X: Any, columns: tuple[str, ...]) -> Array:

@@ -21,6 +21,7 @@ from weightdecay.linear.scaled_design import RowScale
 _MAX_STEPS = 30
 _ENOUGH = 2.0**-54  # a last correction below half a unit in the last place of every coefficient
 _INVISIBLE = 2.0**-50  # corrections that stop halving below this are no reason to change to a slower arithmetic
+_FEW_COLUMNS = 200  # up to which the rows of the penalty are no burden, even where the data have fewer of their own
 _NEGLIGIBLE = 2.0**-30  # a coefficient this much smaller (in scaled units) than the largest is measured against that
 
 
@@ -101,7 +102,8 @@ def solve_refined(
     -----
     Columns, rows and targets are scaled by powers of two, so magnitudes from 1e-300 to 1e300 cost no digits. Memory
     is about two copies of X. Where the least-penalty rule decides among columns whose lengths relative to their
-    penalties differ by more than 2⁴⁰ (without `standardize` only), it decides as if they were standardised.
+    penalties differ by more than 2⁴⁰ (without `standardize` only), it decides as if they were standardised. Where no
+    penalty decides, rows whose weights are below 2⁻⁹⁰ of the largest count as absent.
 
     Source: Å. Björck, *Iterative refinement of linear least squares solutions I*, BIT 7, 1967; the penalty enters as
     rows √(λ p_j v_j Σs) e_j.
@@ -136,7 +138,7 @@ def _factorised(problem: ScaledProblem, target: Pair) -> tuple[SaddleSystem, Cor
     """The system in the units, and with the factorisation, that its regularity asks for."""
     system = problem.in_column_units(target)
     n, q = system.design.shape
-    if n >= q:
+    if n >= q or q <= _FEW_COLUMNS:
         qr = StackedQR.of(system.design, np.sqrt(system.weight), system.penalty.hi)
         if qr.regular:
             return system, qr

@@ -126,7 +126,7 @@ class ScaledProblem:
         return self._system(target, exponent, penalty, tie, ratio, limit=limit)
 
     def original_units(self, system: SaddleSystem, solution: Pair, exponent: Integers) -> tuple[Floats, Floats]:
-        """Coefficients (t, p) and intercepts (t,) of a solution (q, t) of a system with targets in units 2**exponent."""
+        """Coefficients (t, p) and intercepts (t,) of a solution (q, t) for targets in units 2**exponent."""
         p, k = self.length.size, self.free.size
         scaled = Pair.of(self._scaled_centre(exponent))
         unit = (self.length[self.free] - system.design.exponent[:k])[:, None]

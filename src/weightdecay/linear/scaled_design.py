@@ -1,7 +1,7 @@
 """A design matrix in safe units: columns and rows scaled by powers of two, columns shifted, seen in blocks of rows.
 
-Scaling by powers of two is exact, so magnitudes from 1e-300 to 1e300 cost nothing; shifting a column by a float near its
-mean is kept exactly as an unevaluated pair, so a column like 1e8 + noise loses nothing either.
+Scaling by powers of two is exact, so magnitudes from 1e-300 to 1e300 cost nothing; shifting a column by a float near
+its mean is kept exactly as an unevaluated pair, so a column like 1e8 + noise loses nothing either.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _row_ranges(n: int, q: int) -> Iterator[slice]:
 @final
 @dataclass(frozen=True)
 class ScaledDesign:
-    """Rows 2**h_i · (x_ij 2**-exponent_j − shift_j) of chosen columns, and last, if asked for, a scaled column of ones."""
+    """Rows 2**h_i · (x_ij 2**-exponent_j − shift_j) of chosen columns, and last, if asked for, a column of ones."""
 
     X: NDArray[Any]
     scale: RowScale
@@ -143,7 +143,7 @@ class ScaledDesign:
 @final
 @dataclass(frozen=True)
 class ColumnMoments:
-    """What scaling and penalty need of each column; lengths in units of 2**exponent_j, the largest |x_ij| being below 1."""
+    """What scaling and penalty need of each column, in units of 2**exponent_j: the largest |x_ij| is below 1."""
 
     exponent: Integers
     mean: Floats  # within rounding of the weighted mean; exact for constant columns

@@ -143,7 +143,7 @@ class Wide:
         shrunk = rss + finite * np.einsum("lmt,lmt->lt", alpha, K @ alpha)
         eigenvalues = self._eigenvalues()
         df, log_det = spectral_sums(eigenvalues, precisions)
-        df = df + len(self.whole.columns.exempt)
+        df = df + self.whole.basis.shape[1] - int(self.design.fit_intercept)
         exact = np.zeros(len(precisions), dtype=bool)
         undecayed = self.whole.basis.shape[1]
         return Models(coef + self.centre, intercept, rss, shrunk, df, log_det, exact, undecayed)

@@ -135,7 +135,8 @@ class Diagonal:
         """u(Λ) = V (d + Λ)⁻¹ Vᵀ r, shape (L, q, t); the least-norm solution at Λ = 0, zeros at inf."""
         m, t = self.z.shape
         scaled = self.shrunken(precisions)[:, :, None] * self.z[:, None, :]
-        return np.swapaxes((self.V @ scaled.reshape(m, -1)).reshape(len(self.V), len(precisions), t), 0, 1)
+        flat = scaled.reshape(m, len(precisions) * t)
+        return np.swapaxes((self.V @ flat).reshape(len(self.V), len(precisions), t), 0, 1)
 
     @property
     def eigenvalues(self) -> Array:

@@ -1,4 +1,4 @@
-"""Powers of two that bring columns and targets of any float64 size into the range where squares exist."""
+"""Powers of two that bring columns, targets and weights of any float64 size into the range where squares exist."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ Array = NDArray[np.float64]
 
 # Sums of squares of numbers in this range neither overflow nor lose small terms.
 SAFE = (1e-100, 1e100)
+# Weights multiply such squares, targets enter by their fourth power (errors of losses), decay weights by their root.
+MODEST = (1e-50, 1e50)
+SAFE_DECAY_WEIGHT = (1e-290, 1e290)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Exponents by which columns (p,) and all targets were divided: x = 2^column · x', y = 2^target · y'."""
+    """Exponents by which columns (p,), all targets and all weights were divided: x = 2^column x', y = 2^target y'."""
 
     columns: NDArray[np.int64] | None = None
     target_exponent: int = 0
+    weight_exponent: int = 0
 
     @property
     def target(self) -> float:
@@ -44,7 +48,32 @@ class Scaling:
         if self.columns is None and self.target_exponent == 0:
             return coef, intercept
         columns = 0 if self.columns is None else self.columns
-        return np.ldexp(coef, self.target_exponent - columns), np.ldexp(intercept, self.target_exponent)
+        with np.errstate(over="ignore"):  # a coefficient beyond float64 is infinite
+            return np.ldexp(coef, self.target_exponent - columns), np.ldexp(intercept, self.target_exponent)
+
+    def weights(self, weight: Array | None) -> Array | None:
+        """Sample weights divided by their power of two; only their ratios count."""
+        return weight if weight is None or not self.weight_exponent else np.ldexp(weight, -self.weight_exponent)
+
+    def weight_sum(self, total: float) -> float:
+        """A sum of such weights in the caller's units."""
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(total, self.weight_exponent))
+
+    def decay_weights(self, weights: Array, standardize: bool) -> Array:
+        """Decay weights (p,) for the divided columns, kept where their roots can be divided by.
+
+        λ p w² with w = 2^(target − column) w': where columns are not standardised, only the columns' share differs
+        between columns.
+        """
+        share = 0 if standardize or self.columns is None else -2 * self.columns
+        with np.errstate(over="ignore"):
+            return np.where(weights > 0, np.clip(np.ldexp(weights, share), *SAFE_DECAY_WEIGHT), 0.0)
+
+    def centre(self, centre: Array) -> Array:
+        """The centre (t, p) in the units of the divided columns and targets."""
+        columns = np.zeros(centre.shape[1], dtype=np.int64) if self.columns is None else self.columns
+        return np.asarray(np.ldexp(centre, columns - self.target_exponent))
 
 
 def extremes(X: Any) -> tuple[Array, NDArray[np.bool_]]:
@@ -57,13 +86,36 @@ def extremes(X: Any) -> tuple[Array, NDArray[np.bool_]]:
     return largest, bad
 
 
-def choose_scaling(largest: Array, Y: Array) -> Scaling:
-    """Exponents for the columns and targets that need them."""
+def choose_scaling(largest: Array, Y: Array, weight: Array | None = None, centre: Array | None = None) -> Scaling:
+    """Exponents for what needs them.
+
+    Parameters
+    ----------
+    largest : ndarray of shape (p,)
+        Largest absolute value of each column.
+    Y : ndarray of shape (n, t)
+    weight : ndarray of shape (n,), optional
+    centre : ndarray of shape (t, p), optional
+        Its predictions count as targets.
+    """
     outside = (largest > 0) & ((largest < SAFE[0]) | (largest > SAFE[1]))
     columns = np.where(outside, np.frexp(largest)[1], 0).astype(np.int64) if outside.any() else None
-    size = float(np.abs(Y).max(initial=0.0))
-    target = int(np.frexp(size)[1]) if size > 0 and not SAFE[0] <= size <= SAFE[1] else 0
-    return Scaling(columns, target)
+    exponents = [_exponent(float(np.abs(Y).max(initial=0.0)))]
+    if centre is not None and (predicting := (centre != 0) & (largest > 0)).any():
+        exponents.append(int((np.frexp(centre)[1] + np.frexp(largest)[1])[predicting].max()))
+    target = max((one for one in exponents if one is not None), default=0)
+    heaviest = 1.0 if weight is None else float(weight.max())
+    return Scaling(columns, _needed(target), _needed(_exponent(heaviest) or 0))
+
+
+def _needed(exponent: int) -> int:
+    """The exponent, or zero where numbers of that size are harmless."""
+    return 0 if MODEST[0] <= np.ldexp(1.0, min(exponent, 1000)) <= MODEST[1] else exponent
+
+
+def _exponent(size: float) -> int | None:
+    """The power of two just above a number, None for zero."""
+    return int(np.frexp(size)[1]) if size > 0 else None
 
 
 def scaled(X: Any, Y: Array, scaling: Scaling) -> tuple[Any, Array]:
@@ -83,8 +135,8 @@ def bad_cell(X: Any, columns: tuple[str, ...]) -> str:
     if not bad.any():
         column = int(np.argmax(largest))
         return (
-            f"column {columns[column]!r} reaches {largest[column]:.3g} in a few rows, and squares of such numbers leave "
-            "float64; divide the column, cap it or take its logarithm"
+            f"column {columns[column]!r} reaches {largest[column]:.3g} in a few rows, and squares of such numbers "
+            "leave float64; divide the column, cap it or take its logarithm"
         )
     column = int(np.flatnonzero(bad)[0])
     values = X[:, [column]].toarray()[:, 0] if sparse.issparse(X) else X[:, column]

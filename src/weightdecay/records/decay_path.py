@@ -29,6 +29,13 @@ class DecayPath:
         How each model was computed and how exact it is.
     columns : tuple of str
         Names of the p columns.
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> path = wd.path(wd.LinearRegression(), [[1.0], [2.0], [4.0]], [1.0, 2.0, 3.0], [0.0, 1.0, np.inf])
+    >>> path.decays, path.coef.round(3)[:, 0], path.df.round(3)
+    (array([ 0.,  1., inf]), array([0.643, 0.321, 0.   ]), array([1. , 0.5, 0. ]))
     """
 
     decays: Array

@@ -33,6 +33,19 @@ class HeldOut:
         One per target when there are several, else empty.
     opinions : mapping of str to ndarray of shape (L,)
         Other criteria at the same decays, such as ``"gcv"``.
+
+    Examples
+    --------
+    Two folds of three and one rows, two decays:
+
+    >>> import numpy as np, weightdecay as wd
+    >>> loss, unknown = np.array([[1.0, 2.0], [5.0, 4.0]]), np.full(2, np.nan)
+    >>> held_out = wd.HeldOut(
+    ...     decays=np.array([0.1, 1.0]), loss=loss, weight=np.array([3.0, 1.0]),
+    ...     standard_error=unknown, paired=unknown, status=np.full((2, 2), "exact"),
+    ... )
+    >>> held_out.mean
+    array([2. , 2.5])
     """
 
     decays: Array

@@ -28,6 +28,14 @@ class History:
         The outcome in one sentence.
     columns : tuple of str
         Names of the p columns.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> model = wd.LinearRegression(decay=0.5, solver="gradient_descent", learning_rate=0.1, standardize=False)
+    >>> history = model.fit([[1.0], [2.0], [6.0]], [1.0, 2.0, 6.0]).history_
+    >>> history.converged, history.weights[:3].round(3).ravel(), history.weights[-1].round(3)
+    (True, array([0.   , 0.467, 0.692]), array([0.903]))
     """
 
     decay: float

@@ -32,6 +32,17 @@ class Table:
         Sample weights, if a weight column was named.
     groups : ndarray of shape (n,) or None
         Group labels, if a group column was named.
+
+    Examples
+    --------
+    >>> import os, tempfile, weightdecay as wd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "plants.csv")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("light,water,height\\n1,2,3.5\\n2,1,4\\n3,3,6\\n")
+    ...     table = wd.read(path, "height")
+    >>> table.columns, table.y
+    (('light', 'water'), array([3.5, 4. , 6. ]))
     """
 
     X: Any

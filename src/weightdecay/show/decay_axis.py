@@ -128,7 +128,7 @@ def df_axis(ax: Axes, axis: DecayAxis, decays: Array, df: Array) -> None:
         return
     places, values = np.log(axis.place(decays[usable]))[order], df[usable][order]
     first, last = places[0] - 1e-9, places[-1] + 1e-9
-    ticked = [place for place, _ in marks(ax, axis, decays) if first <= math.log(place) <= last]
+    ticked = [float(place) for place in ax.get_xticks() if first <= math.log(place) <= last]
     shown = [df_label(float(np.interp(math.log(place), places, values))) for place in ticked]
     top = ax.secondary_xaxis("top")
     top.set_xticks(ticked, shown, color=GREY, fontsize="small")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
@@ -20,7 +21,7 @@ from weightdecay.show.sanitize import for_html
 from weightdecay.show.validation_curve import path_of
 
 MAX_COEFFICIENTS = 200
-MAX_TARGETS = 6
+MAX_TARGETS = 4
 TEXT_LIMIT = 1000
 FAMILIES = ("weightdecay", "numpy", "scipy", "scikit-learn")
 
@@ -95,14 +96,14 @@ def page(tuning: Tuning) -> Page:
 
 def _section(heading: str, tuning: Tuning) -> Section:
     """All about one target."""
-    path = path_of(tuning)
-    several = bool(tuning.targets)
+    # The path of many targets at once is large, and each has its own section.
+    path = None if tuning.targets else path_of(tuning)
     return Section(
         heading=heading,
         verdict=tuple(for_html(line, TEXT_LIMIT) for line in tuning.verdict.splitlines()),
         findings=tuple(_harmless(one) for one in tuning.findings),
-        pictures=tuple(_pictures(tuning, None if several or heading else path)),
-        coefficients=None if several or path is None else _coefficients(tuning, path),
+        pictures=tuple(_pictures(tuning, None if heading else path)),
+        coefficients=None if path is None else _coefficients(tuning, path),
         references=_references(tuning),
         curve=_curve(tuning, path),
     )
@@ -117,10 +118,10 @@ def _harmless(finding: Finding) -> Finding:
 def _pictures(tuning: Tuning, path: DecayPath | None) -> Iterable[Picture]:
     """The flagship picture, and the path where one is given."""
     words = "Held-out and training loss against the decay. " + tuning.verdict.replace("\n", " ")
-    address = svg_address(lambda ax: plots.validation(tuning, ax=ax), 7.2, 4.4)
+    address = svg_address(lambda ax: plots.validation(tuning, ax=ax), 6.4, 4.1)
     yield Picture(address, for_html(words, TEXT_LIMIT))
     if path is not None and len(path.decays) > 1 and path.coef.size:
-        address = svg_address(lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 7.2, 4.0)
+        address = svg_address(lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 6.4, 3.8)
         yield Picture(address, "Each coefficient against the decay; the dashed line marks the decay in use.")
 
 
@@ -133,7 +134,7 @@ def _coefficients(tuning: Tuning, path: DecayPath) -> Sheet | None:
     """Coefficients at the decay in use, beside those at the least decay of the path."""
     if not path.coef.size:
         return None
-    chosen = int(np.argmin(np.abs(np.nan_to_num(path.decays - tuning.decay))))
+    chosen = _nearest(path.decays, tuning.decay)
     least = int(np.argmin(path.decays))
     coef, names = plots.flat_coefficients(path)
     order = np.arange(len(names))
@@ -158,6 +159,12 @@ def _coefficients(tuning: Tuning, path: DecayPath) -> Sheet | None:
     )
     header = ("column", "coefficient", f"at decay {brief(float(path.decays[least]))}", "what decay leaves")
     return Sheet(caption, header, rows, note)
+
+
+def _nearest(decays: NDArray[np.float64], decay: float) -> int:
+    """Index of a decay among others, or of the nearest to it."""
+    same = np.flatnonzero(decays == decay)
+    return int(same[0] if len(same) else np.argmin(np.abs(decays - decay)))
 
 
 def _kept(coefficient: float, least: float) -> str:

@@ -20,8 +20,8 @@ def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> 
     content = io.BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        # Text stays text: a fifth of the size of outlines, and the reader's own fonts serve every script. The labels are
-        # laid out for DejaVu Sans, which is wider than the fonts that take its place where it is missing.
+        # Text stays text: a fifth of the size of outlines, and the reader's own fonts serve every script. The labels
+        # are laid out for DejaVu Sans, which is wider than the fonts that take its place where it is missing.
         mpl.rc("svg", fonttype="none", hashsalt="weightdecay")
         mpl.rc("path", simplify=True, simplify_threshold=0.5)
         # A script that matplotlib's font lacks only costs the exact width of a name; the reader's fonts have it.

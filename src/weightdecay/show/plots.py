@@ -18,10 +18,12 @@ from weightdecay.show.labels import (
     FAINT,
     GREY,
     INK,
+    LINE,
     make_room,
     name_curves,
     name_limit,
     names_that_fit,
+    points,
     settle,
 )
 from weightdecay.show.legend import place_legend
@@ -38,7 +40,7 @@ Array = NDArray[np.float64]
 # Named coefficients whose sizes spread more than this cannot be told from 0 on a linear axis.
 SPREAD = 100.0
 # More grey lines than this only make the picture heavy.
-GREY_LINES = 60
+GREY_LINES = 40
 # More decays than this are too many for a legend.
 LEGEND_LINES = 7
 
@@ -250,21 +252,23 @@ def _several(ax: Axes, histories: list[History], named: NDArray[np.int_], right:
     import matplotlib as mpl
 
     last = len(histories) - 1
-    lines, sizes = [], []
-    for number, one in enumerate(histories):
+    curves = [_flat(one)[:, named] for one in histories]
+    sizes = np.array([np.nanmax(np.abs(one), initial=0.0) for one in curves])
+    # One that grows without bound must neither flatten nor hide the others: it ends where it leaves the picture.
+    bound = SPREAD * sizes[sizes > 0].min(initial=np.inf)
+    lines = []
+    for number, one in enumerate(curves):
         shade = mpl.colormaps["viridis_r"](0.15 + 0.85 * number / last)
-        drawn = _flat(one)[:, named]
-        lines.append(ax.plot(drawn, color=shade, linewidth=1.3)[0])
-        sizes.append((float(np.nanmin(drawn)), float(np.nanmax(drawn))))
-    spread = np.abs(sizes).max(axis=1)
-    # One that grows without bound must not flatten the others.
-    calm = np.asarray(sizes)[spread <= SPREAD * spread[spread > 0].min(initial=np.inf)]
-    low, high = calm.min(initial=0.0), calm.max(initial=0.0)
+        left = np.append(np.flatnonzero(~(np.abs(one) <= bound).all(axis=1)), len(one))[0]
+        lines.append(ax.plot(one[: left + 1], color=shade, linewidth=1.3)[0])
+    calm = [one for one, size in zip(curves, sizes, strict=True) if size <= bound]
+    low, high = min(float(one.min(initial=0.0)) for one in calm), max(float(one.max(initial=0.0)) for one in calm)
     margin = 0.05 * ((high - low) or 1.0)
     ax.set_ylim(low - margin, high + margin)
+    most = min(LEGEND_LINES, max(2, int(0.45 * points(ax)[1] / LINE)))
     entries = {
         brief(histories[k].decay) + ("" if histories[k].converged else " (not converged)"): lines[k]
-        for k in np.unique(np.linspace(0, last, min(last + 1, LEGEND_LINES)).round().astype(int))
+        for k in np.unique(np.linspace(0, last, min(last + 1, most)).round().astype(int))
     }
     place_legend(ax, entries, title="decay λ", right=right)
 

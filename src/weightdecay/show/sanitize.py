@@ -8,11 +8,13 @@ some scripts need between letters.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 SUBSTITUTE = "\N{REPLACEMENT CHARACTER}"
 NAME_LIMIT = 120
 
+_BRACKETS = re.compile(r"(\\*)(\[|\Z)")
 # Zero-width joiner and non-joiner shape letters and emoji; they hide nothing.
 _JOINERS = frozenset("\u200c\u200d")
 # Control, format (bidirectional overrides and isolates, tags, byte-order mark), surrogate, private use, unassigned,
@@ -31,9 +33,15 @@ def for_terminal(text: str, limit: int = NAME_LIMIT) -> str:
     >>> for_terminal("[red]x[/red]") == chr(92) + "[red]x" + chr(92) + "[/red]"
     True
     """
-    from rich.markup import escape
+    # rich's own escape leaves brackets that become a tag only together with the text that follows, and loses
+    # backslashes. Here every opening bracket is escaped, and an empty style keeps backslashes from what follows them.
+    return _BRACKETS.sub(_escaped, _plain(text, limit))
 
-    return escape(_plain(text, limit))
+
+def _escaped(found: re.Match[str]) -> str:
+    """Backslashes before a bracket or the end, and the bracket, as markup that shows them."""
+    backslashes, bracket = found.groups()
+    return (2 * backslashes + "[none][/none]" if backslashes else "") + ("\\[" if bracket else "")
 
 
 def for_plot(text: str, limit: int = NAME_LIMIT) -> str:

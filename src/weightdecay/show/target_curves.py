@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.decay_axis import decay_axis, dress
-from weightdecay.show.labels import CYCLE, FAINT, points, settle
+from weightdecay.show.labels import CYCLE, FAINT, GREY, points, settle
 from weightdecay.show.strip import Label, extend, lanes, strip_height, write
 from weightdecay.show.validation_curve import COMPARABLE, in_two_digits, segments
 
@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 # Curves that rise above this many times their best leave the picture.
 HIGHEST = 3.0
+# More grey curves than this only make the picture heavy.
+GREY_CURVES = 40
 
 
 def draw_targets(ax: Axes, tuning: Tuning) -> None:
@@ -38,7 +40,8 @@ def draw_targets(ax: Axes, tuning: Tuning) -> None:
     labels = []
     settle(ax)
     word = "target " if points(ax)[0] > 300 else ""
-    for number, (one, curve) in enumerate(zip(tuning.targets, curves, strict=True)):
+    most = len(CYCLE) + GREY_CURVES
+    for number, (one, curve) in enumerate(zip(tuning.targets[:most], curves, strict=False)):
         named = number < len(CYCLE)
         colour, width, layer = (CYCLE[number], 1.4, 3) if named else (FAINT, 0.6, 1)
         segments(ax, axis, one.decays, curve, color=colour, linewidth=width, zorder=layer)
@@ -47,7 +50,9 @@ def draw_targets(ax: Axes, tuning: Tuning) -> None:
             text = f"{word}{number + 1}: {in_two_digits(one.decay_min)}"
             labels.append(Label(axis.share(one.decay_min), text, colour, height=foot))
     placed = lanes(labels, points(ax)[0])
-    top = max(float(np.nanmax(curve)) for curve in curves)
+    top = max(float(np.nanmax(curve)) for curve in curves[:most])
     span = ((min(top, HIGHEST) if ratio else top) - foot) or 1.0
+    if len(curves) > most:
+        ax.set_title(f"the first {most} of {len(curves)} targets", fontsize="small", color=GREY, loc="left")
     extend(ax, foot - 0.05 * span, foot + 1.05 * span, strip_height(placed))
     write(ax, axis, placed)

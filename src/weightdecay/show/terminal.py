@@ -1,4 +1,4 @@
-"""Records for a terminal, as rich shows them, and for programs, as one line of JSON; every text from data is made harmless."""
+"""Records for a terminal, and as one line of JSON for programs; every text from data is made harmless."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_writable", "console", "conventions", "conversion", "json_line", "path", "sentence", "tuning"]
 
+# Width of a page that nobody looks at, in characters: tables keep all their columns.
+PAGE = 200
 SENTENCE = 4000
 NAME = 24
 PATH_ROWS = 30
@@ -36,23 +39,76 @@ MARKS = {"error": "[bold red]error[/]", "warning": "[yellow]warning[/]", "info":
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that adds nothing to what it is given: no emoji codes, no guessed colours.
+    """Open a console that adds nothing to what it is given: no emoji codes, no guessed colours.
 
     Where nobody looks (a file, a pipe) lines are not broken, so that they can be searched.
+
+    Parameters
+    ----------
+    stderr : bool, default False
+        Write to standard error instead of standard output.
+
+    Returns
+    -------
+    rich.console.Console
+
+    Examples
+    --------
+    >>> from weightdecay import terminal
+    >>> terminal.console().print(terminal.sentence("[red] is the name of a column"))
+    [red] is the name of a column
     """
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, emoji=False, highlight=False, soft_wrap=not stream.isatty())
+    seen = stream.isatty()
+    return Console(file=stream, emoji=False, highlight=False, soft_wrap=not seen, width=None if seen else PAGE)
 
 
 def sentence(text: str) -> str:
-    """A sentence that may hold text from data, as markup on one line."""
+    """Make a sentence that may hold text from data harmless: one line of markup that shows what it says.
+
+    Parameters
+    ----------
+    text : str
+        At most 4000 characters are kept.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from weightdecay import terminal
+    >>> print(terminal.sentence("two\\nlines"))
+    two lines
+    """
     return for_terminal(text, SENTENCE)
 
 
 def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
-    """The data, the verdict, the findings and the curve around its best."""
+    """Show the data, the verdict, the findings and the curve around its best.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        What `wd.tune` returned.
+    table : Table, optional
+        What `wd.read` returned: its file, size and notes come first.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 3)); y = X @ [1.0, 0.0, 2.0] + rng.standard_normal(60)
+    >>> wd.terminal.console().print(wd.terminal.tuning(wd.tune(wd.LinearRegression(), X, y)))
+    Use decay = ...
+    """
     from rich.console import Group
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
@@ -88,7 +144,7 @@ def _curve(tuning: Tuning) -> Grid:
     """A few decays: the ends, the best and its neighbours, the 1-SE decay, the ends of the window."""
     grid = _grid()
     for name in ("decay", f"held-out {sentence(tuning.scoring)}", "± SE"):
-        grid.add_column(name, justify="right")
+        grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("")
     for index in _shown(tuning):
         decay = float(tuning.decays[index])
@@ -114,7 +170,28 @@ def _remark(tuning: Tuning, decay: float) -> str:
 
 
 def path(path: DecayPath, table: Table | None = None) -> RenderableType:
-    """The largest coefficients at a few decays along the path, and the degrees of freedom."""
+    """Show the largest coefficients at a few decays along the path, and the degrees of freedom.
+
+    Parameters
+    ----------
+    path : DecayPath
+        What `wd.path` returned.
+    table : Table, optional
+        What `wd.read` returned: its file, size and notes come first.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> X, y = [[1.0], [2.0], [3.0]], [1.0, 2.0, 4.0]
+    >>> wd.terminal.console().print(wd.terminal.path(wd.path(wd.LinearRegression(), X, y, [0.1, 1.0])))
+    Coefficients in the units of the columns at 2 of 2 decays:
+    ...
+    """
     from rich.console import Group
 
     coef, names = flat_coefficients(path)
@@ -123,12 +200,14 @@ def path(path: DecayPath, table: Table | None = None) -> RenderableType:
     if len(names) > PATH_ROWS:
         order = np.sort(np.argsort(-np.abs(coef).max(axis=0), kind="stable")[:PATH_ROWS])
     grid = _grid()
-    grid.add_column("decay")
+    grid.add_column("decay", overflow="fold")
     for index in chosen:
-        grid.add_column(brief(float(path.decays[index])), justify="right")
+        grid.add_column(brief(float(path.decays[index])), justify="right", no_wrap=True)
     for j in order:
         grid.add_row(for_terminal(names[j], NAME), *(brief(float(coef[index, j])) for index in chosen))
     grid.add_section()
+    if path.intercept.ndim == 1:
+        grid.add_row("intercept", *(brief(float(path.intercept[index])) for index in chosen))
     grid.add_row("degrees of freedom", *(brief(float(path.df[index])) for index in chosen))
     left = len(names) - len(order)
     note = [f"[dim]The {len(order)} largest of {len(names)} coefficients; --json has them all.[/]"] if left else []
@@ -136,13 +215,50 @@ def path(path: DecayPath, table: Table | None = None) -> RenderableType:
     return Group(*_data_lines(table), title, grid, *note)
 
 
-def json_line(record: object) -> str:
-    """A record of plain fields as one strict JSON object."""
-    return json.dumps(encode(vars(record)), allow_nan=False)
+def json_line(record: DecayPath | Conversion | Finding) -> str:
+    """Write a record of plain fields as one strict JSON object on one line.
+
+    Parameters
+    ----------
+    record : DecayPath, Conversion or Finding
+        Arrays become lists; numbers that are not finite become the words of `Tuning.to_json`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> wd.terminal.json_line(wd.Finding("WD001", "info", "a flat curve", "choose any"))
+    '{"code": "WD001", "severity": "info", "message": "a flat curve", "remedy": "choose any"}'
+    """
+    plain = {one.name: encode(getattr(record, one.name)) for one in fields(record)}
+    return json.dumps(plain, allow_nan=False)
 
 
 def conversion(conversion: Conversion) -> RenderableType:
-    """The number in full, then the formula and where it is documented."""
+    """Show the number in full, then the formula and where it is documented.
+
+    Parameters
+    ----------
+    conversion : Conversion
+        What `wd.conversion` returned.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> result = wd.conversion(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
+    >>> wd.terminal.console().print(wd.terminal.conversion(result))
+    0.1
+    decay = alpha / weight_sum; alpha = 44.2 is decay = 0.1
+    source: ...
+    """
     from rich.console import Group
 
     mix = [f"l1_ratio = {conversion.l1_ratio!r}"] if 0 < conversion.l1_ratio < 1 else []
@@ -151,7 +267,25 @@ def conversion(conversion: Conversion) -> RenderableType:
 
 
 def conventions(conventions: Iterable[Convention]) -> RenderableType:
-    """The names that can be converted: what each multiplies, and which facts it needs."""
+    """Show the names that can be converted: what each multiplies, and which facts it needs.
+
+    Parameters
+    ----------
+    conventions : iterable of Convention
+        What `wd.conventions` returned, or some of it.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> wd.terminal.console().print(wd.terminal.conventions(wd.conventions()))
+    decay
+    ...
+    """
     from rich.console import Group
 
     blocks = []

@@ -89,12 +89,11 @@ def _labels(axis: DecayAxis, tuning: Tuning, shown: Sequence[float], width: floa
     at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
     best = tuning.decay_min
     share = axis.share(best)
-    sides = (("← over-fitting", 0.0, share, min(shown) < best), ("under-fitting →", 1.0, 1 - share, max(shown) > best))
-    labels = [
-        Label(end, text, GREY, italic=True)
-        for text, end, room, tried in sides
-        if tried and room * width > text_width(text)
-    ]
+    labels = []
+    if min(shown) < best:
+        labels += _side(0.0, share * width, ("← over-fitting", "← over-fit", "over"))
+    if max(shown) > best:
+        labels += _side(1.0, (1 - share) * width, ("under-fitting →", "under-fit →", "under"))
     labels.append(Label(share, f"best {in_two_digits(best)}", INK, height=at[best]))
     if tuning.decay_1se in at and tuning.decay_1se != best:
         text = f"1-SE {in_two_digits(tuning.decay_1se)}" + (", in use" if tuning.decay == tuning.decay_1se else "")
@@ -103,6 +102,11 @@ def _labels(axis: DecayAxis, tuning: Tuning, shown: Sequence[float], width: floa
         if 0 < one.decay < math.inf and axis.holds(one.decay) and math.isfinite(one.mean):
             labels.append(Label(axis.share(one.decay), for_plot(one.name), GREY, height=one.mean))
     return labels
+
+
+def _side(end: float, room: float, words: Sequence[str]) -> list[Label]:
+    """The name of a side at its end of the axis, in the longest words that its room in points takes."""
+    return [Label(end, text, GREY, italic=True) for text in words if text_width(text) < room][:1]
 
 
 def _legend(ax: Axes, strip: float) -> None:

@@ -29,4 +29,4 @@ def fitter_of(estimator: Any) -> tuple[Fitter, Request]:
     if isinstance(estimator, Ours):
         copy = clone(estimator)
         return copy, copy.request()
-    return ForeignFitter(estimator), Request(cv=5)
+    return ForeignFitter(estimator), Request()

@@ -8,40 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import log_loss, mean_squared_error
-from sklearn.pipeline import Pipeline
-from sklearn.utils import indexable
+from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing as take
+from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
-from weightdecay.decay.units import convert
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
-from weightdecay.tuning.folds import Folds
+from weightdecay.studies.foreign_losses import row_losses
+from weightdecay.studies.penalties import Penalised, penalised
+from weightdecay.tuning.folds import Folds, natural_count
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
-from weightdecay.tuning.selection import from_folds
+from weightdecay.tuning.scoring import loss_of_predictions
+from weightdecay.tuning.selection import from_folds, from_rows
 
 Array = NDArray[np.float64]
-
-# Class name of a final step -> its penalty's parameter and the convention of its unit.
-PENALTIES: Mapping[str, tuple[str, str]] = {
-    "Ridge": ("alpha", "sklearn.Ridge.alpha"),
-    "Lasso": ("alpha", "sklearn.Lasso.alpha"),
-    "ElasticNet": ("alpha", "sklearn.ElasticNet.alpha"),
-    "LogisticRegression": ("C", "sklearn.LogisticRegression.C"),
-    "PoissonRegressor": ("alpha", "sklearn.PoissonRegressor.alpha"),
-    "SGDClassifier": ("alpha", "sklearn.SGDClassifier.alpha"),
-    "SGDRegressor": ("alpha", "sklearn.SGDRegressor.alpha"),
-}
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,156 +41,213 @@ class ForeignFitter:
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Find the penalty; the estimator validates the data itself."""
-        final = self.estimator.steps[-1][1] if isinstance(self.estimator, Pipeline) else self.estimator
-        kind = type(final).__name__
-        if kind not in PENALTIES:
-            raise ValueError(
-                f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or one of "
-                f"{', '.join(PENALTIES)}, alone or at the end of a Pipeline"
-            )
+        model = penalised(self.estimator)
         X, y, sample_weight = indexable(X, np.asarray(y), sample_weight)
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return ForeignProblem(self.estimator, final, X, y, weight)
+        if _num_samples(X) < 2:
+            raise ValueError(f"{_num_samples(X)} row: at least 2 are needed, one to fit and one to hold out")
+        s = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        if not (np.isfinite(s).all() and (s >= 0).all() and s.any()):
+            raise ValueError("sample_weight: expected finite numbers of at least 0, some of them positive")
+        return ForeignProblem(model, X, y, s, sample_weight is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class ForeignProblem:
-    """Data and an estimator that is refitted for every question."""
+    """Data and an estimator that is refitted for every question.
 
-    template: Any
-    final: Any
+    Parameters
+    ----------
+    model : Penalised
+    X : array-like, data frame or sparse matrix of shape (n, p)
+    y : ndarray of shape (n,) or (n, t)
+    s : ndarray of shape (n,)
+        Sample weights, ones if none were given.
+    weighted : bool
+        Whether weights were given; only then are they passed on.
+    """
+
+    model: Penalised
     X: Any
     y: NDArray[Any]
-    weight: Array | None
+    s: Array
+    weighted: bool
 
     @cached_property
     def classifies(self) -> bool:
         """Whether the estimator is a classifier."""
-        return bool(is_classifier(self.template))
+        return bool(is_classifier(self.model.template))
 
     @cached_property
-    def s(self) -> Array:
-        """Sample weights."""
-        return np.ones(len(self.y)) if self.weight is None else self.weight
+    def loss_weight(self) -> Array:
+        """Weights of the rows in the estimator's own objective: sample weights times class weights."""
+        return self.s * self.model.class_weights(self.y) if self.classifies else self.s
 
     def facts(self) -> Facts:
         """What is known of the data."""
-        names = getattr(self.X, "columns", None)
-        width = self.X.shape[1] if hasattr(self.X, "shape") else len(self.X[0])
+        S = float(self.loss_weight.sum())
+        single = not self.classifies and self.y.ndim == 1
         return Facts(
-            n_given=_num_samples(self.X),
+            n_given=len(self.y),
             n_rows=int(np.count_nonzero(self.s)),
-            weight_sum=float(self.s.sum()),
-            y_std=math.nan if self.classifies or self.y.ndim > 1 else float(np.std(self.y)),
+            weight_sum=S,
+            y_std=float(np.sqrt(np.cov(self.y, aweights=self.s, ddof=0))) if single else math.nan,
             n_targets=1,
-            columns=tuple(map(str, names if names is not None else [f"x{j}" for j in range(width)])),
-            model_name=type(self.final).__name__,
+            columns=self.columns,
+            model_name=self.model.kind,
             standardize=False,
-            loss_name="log-loss" if self.classifies else "mean squared error",
-            references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / float(self.s.sum()))),
+            loss_name=self.model.loss_name(self.classifies),
+            references=(("no decay", 0.0), self.model.default(S, len(self.y))),
+            strata=self.y if self.classifies else None,
         )
 
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns given."""
+        names = getattr(self.X, "columns", None)
+        width = self.X.shape[1] if hasattr(self.X, "shape") else len(self.X[0])
+        return tuple(map(str, names if names is not None else [f"x{j}" for j in range(width)]))
+
     def natural_cv(self) -> int:
-        """Five folds: every fold costs a fit per decay."""
-        return 5
+        """Five folds, or fewer for small classes: every fold costs a fit per decay."""
+        return natural_count(self.y, 5) if self.classifies else min(5, len(self.y))
 
     def candidates(self) -> Array:
         """Half-decade lattice for columns of about unit variance."""
         return np.asarray(10.0 ** (np.arange(-10, 5) / 2.0))
 
-    def at(self, decay: float, rows: NDArray[np.intp]) -> Any:
-        """The estimator fitted on some rows at the prior precision that λ means on all rows."""
-        weight = None if self.weight is None else self.weight[rows]
-        X, y = take(self.X, rows), self.y[rows]
-        if math.isinf(decay):
-            dummy = DummyClassifier(strategy="prior") if self.classifies else DummyRegressor()
-            return dummy.fit(X, y, weight)
-        return self._with(decay * self.s.sum() / self.s[rows].sum(), self.s[rows].sum()).fit(
-            X, y, **self._weights(weight)
-        )
-
-    def _with(self, decay: float, weight_sum: float) -> Any:
-        """A clone whose own parameter has the strength λ on data of a weight sum."""
-        parameter, convention = PENALTIES[type(self.final).__name__]
-        ratio = float(getattr(self.final, "l1_ratio", 0.0) or 0.0) if "ElasticNet" in convention else 0.0
-        ratio = 1.0 if "Lasso" in convention else ratio
-        facts = {"weight_sum": float(weight_sum), "n_samples": float(weight_sum)}
-        value = convert(decay, "decay", convention, l1_ratio=ratio, **facts)
-        prefix = f"{self.template.steps[-1][0]}__" if isinstance(self.template, Pipeline) else ""
-        return clone(self.template).set_params(**{prefix + parameter: value})
-
-    def _weights(self, weight: Array | None) -> dict[str, Array]:
-        """Sample weights for every step that takes them."""
-        if weight is None:
-            return {}
-        if not isinstance(self.template, Pipeline):
-            return {"sample_weight": weight}
-        from sklearn.utils.validation import has_fit_parameter
-
-        steps = [name for name, step in self.template.steps if has_fit_parameter(step, "sample_weight")]
-        return {f"{name}__sample_weight": weight for name in steps}
-
-    def loss(self, model: Any, rows: NDArray[np.intp], scoring: Scorer | None) -> float:
-        """Held-out loss of one model."""
-        X, y = take(self.X, rows), self.y[rows]
-        weight = None if self.weight is None else self.weight[rows]
-        if scoring is not None:
-            return -float(scoring(model, X, y, **({} if weight is None else {"sample_weight": weight})))
-        if self.classifies:
-            return float(log_loss(y, model.predict_proba(X), sample_weight=weight, labels=model.classes_))
-        return float(mean_squared_error(y, model.predict(X), sample_weight=weight))
+    def at(self, decay: float, rows: Index) -> tuple[Any, bool]:
+        """The estimator fitted on some rows at the prior precision that λ means on all rows; whether it converged."""
+        weight = self.loss_weight[rows]
+        share = float(self.loss_weight.sum() / weight.sum())
+        own = self.s[rows] if self.weighted else None
+        return self.model.fitted(decay * share, take(self.X, rows), self.y[rows], own, weight)
 
     def split(self, folds: Folds) -> Split:
         """Nothing to factorise."""
+        n = len(self.y)
         if folds.leave_one_out:
-            n = len(self.y)
-            pairs = [(np.delete(np.arange(n), row), np.array([row])) for row in range(n)]
-            return ForeignSplit(self, pairs, np.zeros(n, dtype=np.intp))
-        return ForeignSplit(self, list(folds.splits()), folds.repeat)
+            pairs = [(np.delete(np.arange(n), row), np.array([row])) for row in np.flatnonzero(self.s)]
+            self._check(pairs)
+            return ForeignSplit(self, pairs, np.zeros(len(pairs), dtype=np.intp), leave_one_out=True)
+        pairs = list(folds.splits())
+        self._check(pairs)
+        return ForeignSplit(self, pairs, folds.repeat)
+
+    def _check(self, pairs: list[tuple[Index, Index]]) -> None:
+        """Every fold has weight on both sides, and trains on every class that it holds out."""
+        for number, (train, test) in enumerate(pairs):
+            for rows, name in ((train, "training"), (test, "test")):
+                if not self.s[rows].any():
+                    raise ValueError(
+                        f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
+                    )
+            missing = np.setdiff1d(self.y[test], self.y[train] if self.classifies else self.y[test])
+            if len(missing):
+                raise ValueError(
+                    f"fold {number} holds out class {missing[0]!r}, which none of its training rows has; "
+                    "give cv=5 (stratified) or other folds"
+                )
 
     def path(self, decays: Array) -> DecayPath:
-        """Refits on all rows; coefficients of the final step."""
+        """Refits on all rows: coefficients of the final step, in the units of what reaches it."""
         everything = np.arange(len(self.y))
+        decays = np.asarray(decays, dtype=np.float64)
         fits = [self.at(float(one), everything) for one in decays]
-        finals = [one.steps[-1][1] if isinstance(one, Pipeline) else one for one in fits]
-        size = next((np.size(one.coef_) for one in finals if not isinstance(one, DummyClassifier | DummyRegressor)), 0)
-        dummy = (DummyClassifier, DummyRegressor)
-        coef = np.array([np.zeros(size) if isinstance(one, dummy) else np.ravel(one.coef_) for one in finals])
-        intercept = np.array([0.0 if isinstance(one, dummy) else np.ravel(one.intercept_)[0] for one in finals])
-        loss = np.array([self.loss(one, everything, None) for one in fits])
+        pairs = self.model.coefficients([fit for fit, _ in fits])
+        coef, intercept = (np.array([pair[part] for pair in pairs]) for part in (0, 1))
+        losses = [row_losses(fit, self.X, self.y, self.model.kind, self.classifies) for fit, _ in fits]
+        train = np.array([np.average(one, weights=self.s, axis=0) for one in losses])
+        status = tuple(status_of(converged) for _, converged in fits)
+        names = self.model.final_columns(next(fit for fit, _ in fits), self.columns)
         unknown = np.full(len(decays), np.nan)
-        return DecayPath(np.asarray(decays), coef, intercept, unknown, loss, ("refitted",) * len(decays))
+        return DecayPath(decays, coef, intercept, unknown, train, status, names if len(names) == coef.shape[-1] else ())
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """None: they need the inside of the fit."""
         return {}
 
     def estimator(self, decay: float | Array) -> Any:
-        """The estimator on all rows."""
-        return self._with(float(np.max(decay)), float(self.s.sum())).fit(self.X, self.y, **self._weights(self.weight))
+        """The estimator on all rows; at infinite decay the constant model that it then is."""
+        return self.at(float(np.max(decay)), np.arange(len(self.y)))[0]
 
     def findings(self) -> tuple[Finding, ...]:
         """None: what is seen of the data depends on the estimator."""
         return ()
 
 
+def status_of(converged: bool) -> str:
+    """How a fit was made."""
+    return "refitted" if converged else "not converged: refitted"
+
+
+def _worst(status: NDArray[np.str_]) -> NDArray[np.str_]:
+    """One status for all folds (F, L), shape (1, L)."""
+    late = [any(one.startswith("not") for one in column) for column in status.T.tolist()]
+    return np.array([[status_of(not one) for one in late]], dtype="<U24")
+
+
 @dataclass(frozen=True, eq=False)
 class ForeignSplit:
-    """Folds of a foreign estimator: a refit for every fold and decay."""
+    """Folds of a foreign estimator: a refit for every fold and decay, once.
+
+    Columns of losses are kept, since a search asks for the same decays again at its end.
+    """
 
     problem: ForeignProblem
-    pairs: list[tuple[NDArray[np.intp], NDArray[np.intp]]]
-    repeat: NDArray[np.intp]
+    pairs: list[tuple[Index, Index]]
+    repeat: Index
+    leave_one_out: bool = False
+    known: dict[tuple[float, int], tuple[list[Any], list[str]]] = field(default_factory=dict, repr=False)
 
     def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
         """Held-out losses by honest refits."""
-        decays = np.asarray(decays, dtype=np.float64)
-        loss = np.array(
-            [
-                [self.problem.loss(self.problem.at(float(one), train), test, scoring) for one in decays]
-                for train, test in self.pairs
-            ]
-        )
-        weight = np.array([1.0 if scoring is not None else self.problem.s[test].sum() for _, test in self.pairs])
-        status = np.full(loss.shape, "refitted", dtype="<U24")
-        return from_folds(decays, loss, weight, self.repeat, status)
+        decays, s = np.asarray(decays, dtype=np.float64), self.problem.s
+        columns = [self._column(float(one), scoring) for one in decays]
+        status = np.array([column[1] for column in columns]).T.astype("<U24")
+        values = [column[0] for column in columns]  # per decay, per fold: a score or the losses of the rows
+        if scoring is not None and self.leave_one_out:
+            return self._scored_together(decays, np.array(values), status, scoring)
+        if scoring is not None:
+            return from_folds(decays, np.array(values).T, np.ones(len(self.pairs)), self.repeat, status)
+        weights = [s[test] for _, test in self.pairs]
+        if len(self.pairs) == 1:
+            return from_rows(decays, np.stack([one[0] for one in values], axis=1), weights[0], status)
+        if self.leave_one_out:
+            rows = np.array([[fold[0] for fold in one] for one in values]).T
+            return from_rows(decays, rows, np.concatenate(weights), _worst(status))
+        loss = [[np.average(fold, weights=w) for fold, w in zip(one, weights, strict=True)] for one in values]
+        sums = np.array([one.sum() for one in weights])
+        return from_folds(decays, np.array(loss).T, sums, self.repeat, status)
+
+    def _scored_together(
+        self, decays: Array, prediction: NDArray[Any], status: NDArray[np.str_], scorer: Scorer
+    ) -> HeldOut:
+        """−score once over all predictions (L, n) of rows left out: a single value without an error."""
+        problem = self.problem
+        rows = np.concatenate([test for _, test in self.pairs])
+        X, y, weight = take(problem.X, rows), problem.y[rows], problem.s[rows] if problem.weighted else None
+        loss = np.array([[loss_of_predictions(scorer, X, y, one, weight) for one in prediction]])
+        unknown = np.full(len(decays), np.nan)
+        return HeldOut(decays, loss, np.ones(1), unknown, unknown, _worst(status))
+
+    def _column(self, decay: float, scoring: Scorer | None) -> tuple[list[Any], list[str]]:
+        """Losses of the test rows, or −score, of every fold at one decay, and their status."""
+        key = (decay, id(scoring))
+        if key not in self.known:
+            fits = [(self.problem.at(decay, train), test) for train, test in self.pairs]
+            values = [self._value(model, test, scoring) for (model, _), test in fits]
+            self.known[key] = values, [status_of(converged) for (_, converged), _ in fits]
+        return self.known[key]
+
+    def _value(self, model: Any, test: Index, scoring: Scorer | None) -> Any:
+        """Losses of the test rows, or −score."""
+        problem = self.problem
+        X, y = take(problem.X, test), problem.y[test]
+        if scoring is None:
+            losses = row_losses(model, X, y, problem.model.kind, problem.classifies)
+            return losses if losses.ndim == 1 else losses.mean(axis=1)
+        if self.leave_one_out:
+            if problem.classifies:
+                raise ValueError("cv='loo' gives a scorer one row of a class at a time; give cv=5, or scoring=None")
+            return model.predict(X)[0]
+        return -float(scoring(model, X, y, **({"sample_weight": problem.s[test]} if problem.weighted else {})))

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from weightdecay.records.tuning import Trial, Tuning
+
+RANDOM = 10  # settings that a random search tries unless told
 
 
 def search_space(
@@ -27,15 +30,18 @@ def search_space(
     space : dict of str to sequence
     plan : (search, n_candidates, random_state)
     """
-    trials, best = [], None
+    if "decay" in space:
+        raise ValueError("space has 'decay', which is tuned for every setting; give decays= for the values to try")
+    trials: list[Trial] = []
+    best: Tuning | None = None
     for params in _settings(space, *plan):
         tuning = tuned(clone(estimator).set_params(**params))
         least = tuning.best
         trials.append(Trial(params, tuning.decay, float(tuning.mean[least]), float(tuning.standard_error[least])))
-        if best is None or trials[-1].mean < best[0]:
-            best = (trials[-1].mean, tuning)
-    assert best is not None
-    return replace(best[1], trials=tuple(sorted(trials, key=lambda one: one.mean)))
+        if best is None or trials[-1].mean < best.mean[best.best]:
+            best = tuning
+    assert best is not None  # a space has at least one setting
+    return replace(best, trials=tuple(sorted(trials, key=lambda one: one.mean)))
 
 
 def _settings(space: Mapping[str, Any], search: str, count: int | None, random_state: Any) -> Iterator[dict[str, Any]]:
@@ -44,11 +50,12 @@ def _settings(space: Mapping[str, Any], search: str, count: int | None, random_s
         if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
             raise ValueError(f"space[{name!r}] = {values!r}: expected a sequence of values to try")
     combinations = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    if count is not None and not (search == "random" and count >= 1):
+        raise ValueError(f"n_candidates={count!r}: it is a number of at least 1, and goes with search='random'")
     if search == "grid":
         yield from combinations
     elif search == "random":
-        rng = np.random.default_rng(0 if random_state is None else random_state)
-        for index in rng.permutation(len(combinations))[: count or 10]:
-            yield combinations[index]
+        order = check_random_state(0 if random_state is None else random_state).permutation(len(combinations))
+        yield from (combinations[index] for index in order[: RANDOM if count is None else count])
     else:
         raise ValueError(f"search={search!r} is not known; give 'grid' or 'random'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,7 @@ def tune(
     (5, True)
     """
     if space is not None:
+        cv = list(cv) if isinstance(cv, Iterator) else cv  # each setting needs them again
         shared = {"decays": decays, "cv": cv, "rule": rule, "scoring": scoring, "groups": groups}
         shared |= {"sample_weight": sample_weight, "random_state": random_state, "progress": progress}
         return search_space(

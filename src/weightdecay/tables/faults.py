@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from weightdecay.tables.preflight import Sheet, line_of, quoted
 
@@ -19,6 +24,8 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", ".", "missing")
 COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+")
 # A column with at least this share of numbers is a column of numbers with slips in it, not one of text.
 MOSTLY = 0.5
+# A longer list of names is no help on a command line.
+LONGEST_ARGUMENT = 1000
 
 
 @dataclass(frozen=True)
@@ -33,17 +40,22 @@ class Fault:
     share_of_numbers: float
 
 
-def fault(texts: pl.Series, values: pl.Series) -> Fault | None:
-    """The fault of a column, text before missing before infinite; None if all are finite numbers."""
-    missing = texts.str.to_lowercase().is_in(MISSING) | values.is_nan().fill_null(False)
-    infinite = values.is_infinite().fill_null(False)
-    unread = values.is_null() & ~missing
-    for kind, where in zip(KINDS, (unread, missing, infinite), strict=True):
-        if where.any():
-            row = int(where.arg_true()[0])
-            numbers = int((values.is_not_null() & ~missing).sum())
-            return Fault(texts.name, kind, row, str(texts[row]), int(where.sum()), numbers / len(texts))
-    return None
+def faults(texts: pl.DataFrame, values: pl.DataFrame) -> list[Fault]:
+    """The fault of every column, text before missing before infinite; every column has one."""
+    import polars as pl
+
+    # One query for all columns: a query for each takes minutes where there are 20 000.
+    marked = texts.select(pl.all().str.to_lowercase().is_in(MISSING))
+    found = []
+    for text, number, mark in zip(texts, values, marked, strict=True):
+        numbers = number.to_numpy()  # what could not be read is nan
+        missing = mark.to_numpy() | (np.isnan(numbers) & number.is_not_null().to_numpy())
+        masks = (np.isnan(numbers) & ~missing, missing, np.isinf(numbers))
+        kind, where = next((kind, mask) for kind, mask in zip(KINDS, masks, strict=True) if mask.any())
+        row = int(where.argmax())
+        share = float((~np.isnan(numbers) & ~missing).mean())
+        found.append(Fault(text.name, kind, row, str(text[row]), int(where.sum()), share))
+    return found
 
 
 def sentence(sheet: Sheet, faults: list[Fault], target: str, weight: str | None) -> str:
@@ -83,7 +95,7 @@ def _role_remedy(one: Fault, role: str) -> str:
 
 def _remedy(one: Fault) -> str:
     """What to do about a column to learn from."""
-    drop = f"leave the column out with --drop {quoted_for_shell([one.name])}"
+    drop = f"leave the column out with {_drop([one.name])}"
     if COMMA_NUMBER.fullmatch(one.field):
         return f"write its numbers with a decimal point, without commas, or {drop}"
     if one.kind == "missing":
@@ -98,17 +110,15 @@ def _words(sheet: Sheet, words: list[Fault]) -> str:
     subject = "column {} holds" if len(words) == 1 else "columns {} hold"
     return (
         f"{subject.format(', '.join(shown) + more)} text in {quoted(sheet.source, 200)}, and only columns of numbers "
-        f"can be read; write them as numbers, or leave them out with --drop {quoted_for_shell([w.name for w in words])}"
+        f"can be read; write them as numbers, or leave them out with {_drop([one.name for one in words])}"
     )
 
 
-def quoted_for_shell(names: list[str]) -> str:
-    """Names as one argument of --drop: parted by commas, in quotes where the shell or the commas need them."""
-    import csv
-    import io
-    import shlex
-
+def _drop(names: list[str]) -> str:
+    """The option that leaves columns out, as it is typed: names parted by commas, in quotes where they are needed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(names)
     argument = text.getvalue()
-    return shlex.quote(argument) if argument.isprintable() else quoted(argument, 200)
+    if not argument.isprintable() or len(argument) > LONGEST_ARGUMENT:
+        return "--drop and their names" if len(names) > 1 else "--drop and its name"
+    return f"--drop {shlex.quote(argument)}"

@@ -92,10 +92,10 @@ def inspect(path: str | Path) -> Sheet:
 def _content(path: Path) -> bytes:
     """The bytes of a file, or a sentence on why there are none."""
     where = quoted(str(path), 200)
-    if path.is_dir():
-        raise TableError(f"{where} is a folder; name the CSV file in it")
     try:
         return path.read_bytes()
+    except IsADirectoryError:
+        raise TableError(f"{where} is a folder; name the CSV file in it") from None
     except FileNotFoundError:
         raise TableError(f"file {where} does not exist; {_nearest_file(path)}") from None
     except (OSError, ValueError) as error:
@@ -173,7 +173,8 @@ def vote(data: bytes) -> str:
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            counts = [len(record) for record, _ in zip(reader, range(SAMPLE_RECORDS), strict=False) if record]
+            first = (record for record, _ in zip(reader, range(SAMPLE_RECORDS), strict=False))
+            counts = [len(record) for record in first if any(field.strip(SPACES) for field in record)]
         except csv.Error:
             continue
         width = counts[0] if counts else 0

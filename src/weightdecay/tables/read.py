@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.table import Table
-from weightdecay.tables.faults import MISSING, fault, sentence
+from weightdecay.tables.faults import MISSING, faults, sentence
 from weightdecay.tables.preflight import (
     DELIMITERS,
     SPACES,
@@ -176,13 +176,13 @@ def _numbers(sheet: Sheet, frame: pl.DataFrame, target: str, weight: str | None)
     import polars as pl
 
     values = frame.select(pl.all().cast(pl.Float64, strict=False))
-    bad = [one.name for one in values if not one.is_finite().fill_null(False).all()]
-    truths = [name for name in bad if frame.get_column(name).str.to_lowercase().is_in(["true", "false"]).all()]
-    found = [fault(frame.get_column(name), values.get_column(name)) for name in bad if name not in truths]
-    if faults := [one for one in found if one]:
-        raise TableError(sentence(sheet, faults, target, weight))
-    ones = [(frame.get_column(name).str.to_lowercase() == "true").cast(pl.Float64) for name in truths]
-    return values.with_columns(ones), truths
+    bad = [one.name for one in values if one.null_count() or not np.isfinite(one.to_numpy()).all()]
+    lower = frame.select(pl.col(bad).str.to_lowercase())
+    truth = lower.select(pl.all().is_in(["true", "false"]).all())
+    truths = [one.name for one in truth if one[0]]
+    if worse := [name for name in bad if name not in set(truths)]:
+        raise TableError(sentence(sheet, faults(frame.select(worse), values.select(worse)), target, weight))
+    return values.with_columns(lower.select((pl.col(truths) == "true").cast(pl.Float64))), truths
 
 
 def _check_target(sheet: Sheet, values: pl.Series) -> None:

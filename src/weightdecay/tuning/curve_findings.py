@@ -83,8 +83,8 @@ def valleys(mean: Array, rise: float) -> list[int]:
 
 
 def _several_minima(tuning: Tuning) -> Iterator[Finding]:
-    """WD003: more than one valley."""
-    found = valleys(tuning.mean, PROMINENCE * tuning.unit)
+    """WD003: valleys between which the curve leaves the tolerance."""
+    found = valleys(tuning.mean, max(PROMINENCE, tuning.tolerance) * tuning.unit)
     if len(found) > 1:
         places = ", ".join(f"{brief(float(tuning.decays[i]))} (loss {brief(float(tuning.mean[i]))})" for i in found)
         yield Finding(

@@ -125,7 +125,7 @@ def stratified_folds(strata: Any, k: int, random_state: Any = None) -> Folds:
 def natural_count(strata: Any, k: int) -> int:
     """K, or as many folds as the smallest class of two or more has members, but at least 2."""
     count = np.unique(np.asarray(strata), return_counts=True)[1]
-    return max(2, min([k, *count[count > 1].tolist()]))
+    return max(2, min(k, int(count[count > 1].min(initial=k))))
 
 
 def _check_number(k: int, n: int) -> None:
@@ -198,7 +198,7 @@ def from_splits(pairs: Sequence[tuple[Any, Any]], n: int, text: str) -> Folds:
         raise ValueError("cv gave no folds; give at least one pair of training and test rows")
     status = [_membership(number, pair, n) for number, pair in enumerate(pairs)]
     repeat = _repetitions(status)
-    return Folds(n, tuple(_partitions(status)), repeat, text)
+    return Folds(n, tuple(_partitions(status, repeat)), repeat, text)
 
 
 def _membership(number: int, pair: tuple[Any, Any], n: int) -> NDArray[np.int32]:
@@ -241,23 +241,27 @@ def _repetitions(status: list[NDArray[np.int32]]) -> Index:
     return repeat if np.bincount(repeat).min() > 1 else np.zeros_like(repeat)
 
 
-def _partitions(status: list[NDArray[np.int32]]) -> Iterable[Partition]:
+def _partitions(status: list[NDArray[np.int32]], repeat: Index) -> Iterable[Partition]:
     """Greedily put folds into one partition while their common cells stay few.
 
     A partition of m folds costs one pass of products over the rows and one moment matrix per cell; alone, each fold
     would cost a pass and two matrices. Joint cells are therefore worth having up to about twice the number of folds,
-    and further while each still holds many rows.
+    and further while each still holds many rows. A repetition joins as a whole or not at all: half of one would leave
+    the other half as many cells.
     """
     start = 0
     n = status[0].size
     while start < len(status):
         label, n_cells, stop = np.zeros(n, dtype=np.int64), 1, start
         while stop < len(status):
-            joint, joint_cells = _refined(label, status[stop])
-            folds = stop - start + 1
-            if stop > start and joint_cells > max(2 * folds + 1, min(64, n // 256)):
+            again = stop > start and repeat[stop] != repeat[stop - 1]
+            end = int(np.searchsorted(repeat, repeat[stop], side="right")) if again else stop + 1
+            joint, joint_cells = label, n_cells
+            for one in status[stop:end]:
+                joint, joint_cells = _refined(joint, one)
+            if stop > start and joint_cells > max(2 * (end - start) + 1, min(64, n // 256)):
                 break
-            label, n_cells, stop = joint, joint_cells, stop + 1
+            label, n_cells, stop = joint, joint_cells, end
         yield _partition(label, n_cells, status[start:stop])
         start = stop
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def _one_error(loss: Array, weight: Array) -> Array:
     """Standard error within one repetition."""
     if len(weight) < 2:
         return np.full(loss.shape[1], np.nan)
-    deviation = (loss - weighted_mean(loss, weight)) ** 2
+    with np.errstate(invalid="ignore"):  # a loss that is not finite has no error
+        deviation = (loss - weighted_mean(loss, weight)) ** 2
     return np.sqrt(weighted_mean(deviation, weight) / (len(weight) - 1))
 
 
@@ -43,6 +45,13 @@ def from_folds(
     best = smallest(decays, weighted_mean(loss, weight))
     paired = standard_error(loss - loss[:, [best]], weight, repeat)
     return HeldOut(decays, loss, weight, standard_error(loss, weight, repeat), paired, status, **more)
+
+
+def from_rows(decays: Array, loss: Array, weight: Array, status: NDArray[np.str_]) -> HeldOut:
+    """A `HeldOut` of one fold from the losses (m, L) of its test rows: the rows take the folds' place in the errors."""
+    used = weight > 0
+    rows = from_folds(decays, loss[used], weight[used], np.zeros(int(used.sum()), dtype=np.intp), status)
+    return replace(rows, loss=rows.mean[None, :], weight=np.array([weight.sum()]))
 
 
 def smallest(decays: Array, mean: Array) -> int:
@@ -112,4 +121,4 @@ def _end(decays: Array, excess: Array, beyond: float, limit: float) -> float:
     if not (0 < inner < math.inf and 0 < outer < math.inf and math.isfinite(high)):
         return inner
     share = -low / (high - low) if high > low else 0.0
-    return float(math.exp(math.log(inner) + share * (math.log(outer) - math.log(inner))))
+    return inner * math.exp(share * (math.log(outer) - math.log(inner)))

@@ -1,0 +1,277 @@
+"""The verdict: each sentence where it is true, each number against its source."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import weightdecay as wd
+from tuning.fakes import FakeProblem, falling, rising, tuned, valley
+from weightdecay.records.tuning import Reference, Tuning
+from weightdecay.records.verdict import brief, matters
+
+Array = NDArray[np.float64]
+
+
+def lines(tuning: Tuning) -> list[str]:
+    """The verdict, line by line."""
+    return tuning.verdict.splitlines()
+
+
+def linear(problem: FakeProblem, **more: Any) -> Tuning:
+    """A tuning that looks like one of `LinearRegression`."""
+    return replace(tuned(problem, **more), model_name="LinearRegression", y_std=2.5, weight_sum=80.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (math.inf, "infinity"),
+        (-math.inf, "−infinity"),
+        (math.nan, "undefined"),
+        (0.123456, "0.1235"),
+        (1e-4, "0.0001"),
+        (9.99e-5, "9.990e-05"),
+        (999999.0, "1e+06"),
+        (1e6, "1.000e+06"),
+        (-12.0, "-12"),
+        (3000.06, "3000"),
+    ],
+)
+def test_brief(value: float, text: str) -> None:
+    assert brief(value) == text
+
+
+def test_there_are_always_four_lines_that_end_as_sentences() -> None:
+    for curves in ((valley(0.1),), (rising(1.0),), (falling(1.0),), (valley(0.1), falling(1.0))):
+        for scoring in ("loss", "−r2"):
+            found = lines(tuned(FakeProblem(curves), scoring=scoring))
+            assert len(found) == 4
+            assert all(line.endswith(".") and "nan" not in line and "  " not in line for line in found)
+
+
+def test_how_much_with_its_loss_error_and_folds() -> None:
+    first = lines(tuned(FakeProblem((valley(0.1),), noise=0.1)))[0]
+    match = re.fullmatch(r"Use decay = (\S+) \(rule min; held-out loss (\S+) ± (\S+), 4 folds\)\.", first)
+    assert match is not None
+    tuning = tuned(FakeProblem((valley(0.1),), noise=0.1))
+    shown = [float(one) for one in match.groups()]
+    assert shown == pytest.approx(
+        [tuning.decay, tuning.mean[tuning.best], tuning.standard_error[tuning.best]], rel=1e-3
+    )
+
+
+def test_another_rule_tells_the_best_too() -> None:
+    tuning = tuned(FakeProblem((valley(0.1),), noise=0.1), rule="1se")
+    at = int(np.flatnonzero(tuning.decays == tuning.decay)[0])
+    assert lines(tuning)[0] == (
+        f"Use decay = {brief(tuning.decay)} (rule 1se; held-out loss {brief(tuning.mean[at])} ± "
+        f"{brief(tuning.standard_error[at])}, 4 folds; the best is {brief(tuning.mean[tuning.best])} at 0.1)."
+    )
+
+
+def test_a_rules_decay_that_was_not_tried_gets_no_loss_of_its_neighbour() -> None:
+    def rule(decays: Array, mean: Array, error: Array) -> float:
+        return 0.123456789
+
+    first = lines(tuned(FakeProblem((valley(0.1),)), rule=rule))[0]
+    assert first == "Use decay = 0.1235 (rule rule; the best is 1 at 0.1)."
+    first = lines(tuned(FakeProblem((valley(0.1),)), rule=lambda *_: math.inf))[0]
+    assert "held-out" not in first
+
+
+def test_no_decay_and_infinite_decay_in_words() -> None:
+    none = lines(linear(FakeProblem((rising(1.0),))))
+    assert none[0].startswith("Use no decay (decay = 0): shrinking the weights does not help here (rule min;")
+    assert "Ridge(alpha=0)" in none[3] and "weight_decay=0 " in none[3]
+    assert none[1].startswith("It matters only that decay is not too large: anything up to 0.0")
+    infinite = lines(linear(FakeProblem((falling(1.0),))))
+    assert infinite[0].startswith("Use infinite decay: the decayed columns do not help to predict")
+    assert infinite[1].startswith("It matters only that decay is not too small: anything from ")
+    assert " up is within 1 % of the best" in infinite[1]
+    assert infinite[3] == "The same strength elsewhere: leave the decayed columns out."
+
+
+def test_it_does_not_matter() -> None:
+    tuning = tuned(FakeProblem((valley(1.0, depth=0.0099),)))
+    assert matters(tuning) == "no"
+    assert lines(tuning)[1] == ("Decay hardly matters here: any decay from none to infinity is within 1 % of the best.")
+    assert matters(tuned(FakeProblem((valley(1.0, depth=0.0102),)))) != "no"
+
+
+def test_it_matters_with_the_factor_of_the_window() -> None:
+    tuning = tuned(FakeProblem((valley(1.0),), noise=0.01), np.geomspace(1e-2, 1e2, 2001))
+    assert matters(tuning) == "yes"
+    half = 10 ** math.sqrt(1 / 99)
+    match = re.match(
+        r"It matters, within a factor of (\S+): anything from (\S+) to (\S+) is within 1 % of the best, "
+        r"anything from (\S+) to (\S+) within one paired standard error of it\.",
+        lines(tuning)[1],
+    )
+    assert match is not None
+    factor, low, high, *plausible = (float(one) for one in match.groups())
+    assert (low, high) == pytest.approx((1 / half, half), rel=1e-3)
+    assert factor == pytest.approx(half**2, rel=0.05)
+    assert plausible == pytest.approx(tuning.plausible, rel=1e-3)
+
+
+def test_these_data_cannot_tell() -> None:
+    tuning = tuned(FakeProblem((valley(1.0, depth=0.05),), noise=0.0), [0.1, 1.0, 10.0])
+    errors = replace(tuning, plausible=(0.0, math.inf))
+    assert matters(errors) == "unknown"
+    second = lines(errors)[1]
+    assert second.startswith("These data cannot tell: anything from ")
+    assert "no decay and infinite decay are not clearly worse either" in second
+    # Just short of everything is not everything.
+    assert matters(replace(tuning, plausible=(0.0, 1e9))) == "yes"
+
+
+def test_data_that_cannot_tell_exist() -> None:
+    def noisy(decays: Array) -> Array:
+        return valley(1.0, depth=0.05)(decays)
+
+    problem = FakeProblem((noisy,), noise=2.0)
+    tuning = tuned(problem, np.geomspace(1e-3, 1e3, 13))
+    assert tuning.window != (0.0, math.inf)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((25, 4))
+    y = 0.45 * X[:, 0] + rng.standard_normal(25)
+    real = wd.tune(wd.LinearRegression(), X, y, cv=5)
+    assert matters(real) == "unknown", (real.window, real.plausible)
+
+
+def test_no_word_about_a_plausible_range_that_is_unknown_or_a_point() -> None:
+    tuning = tuned(FakeProblem((valley(1.0),)))
+    assert "paired" not in lines(replace(tuning, plausible=(math.nan, math.nan)))[1]
+    assert "paired" not in lines(replace(tuning, plausible=(1.0, 1.0)))[1]
+
+
+def with_references(tuning: Tuning, *references: tuple[str, float, float, float]) -> Tuning:
+    """The same with other references."""
+    return replace(tuning, references=tuple(Reference(*one) for one in references))
+
+
+@pytest.mark.parametrize(
+    ("mean", "paired", "text"),
+    [
+        (1.12, 0.05, "+12 % (2.4 standard errors)"),
+        (1.0123, 0.0, "+1.2 %"),
+        (1.0123, math.nan, "+1.2 %"),
+        (1.00005, 0.1, "less than 0.01 % (0.0 standard errors)"),
+        (1.0, 0.0, "nothing"),
+        (2.5, 0.5, "+150 % (3.0 standard errors)"),
+        (260.0, 10.0, "a factor of 260 (25.9 standard errors)"),
+        (0.9, 0.1, "-10 % (1.0 standard errors)"),
+        (math.inf, math.nan, "more than can be computed"),
+        (math.nan, math.nan, "more than can be computed"),
+    ],
+)
+def test_what_habits_cost(mean: float, paired: float, text: str) -> None:
+    tuning = with_references(
+        tuned(FakeProblem((valley(1.0),)), [0.1, 1.0, 10.0]),
+        ("no decay", 0.0, mean, paired),
+        ("sklearn alpha=1", 0.0125, mean, paired),
+        ("infinite decay", math.inf, 2.0, 0.1),
+    )
+    assert tuning.mean[tuning.best] == 1.0
+    assert lines(tuning)[2] == (
+        f"Untuned, no decay changes the held-out loss by {text}; sklearn alpha=1 (decay = 0.0125) by {text}."
+    )
+
+
+def test_habits_that_were_not_evaluated() -> None:
+    assert lines(with_references(tuned(FakeProblem((valley(1.0),)))))[2] == "Untuned decays were not evaluated."
+
+
+def test_scores_are_told_as_scores() -> None:
+    def curve(decays: Array) -> Array:
+        return -0.5 * (2.0 - valley(1.0)(decays))  # R² of 0.5 at the best, 0 at both ends
+
+    tuning = tuned(FakeProblem((curve,), noise=0.01), np.geomspace(1e-2, 1e2, 2001), scoring="−r2", scorer=lambda: 0.0)
+    first, second, third, _ = lines(tuning)
+    assert "held-out r2 0.5 ± " in first
+    assert "keeps 99 % of what the best gains on a constant prediction" in second
+    half = math.sqrt(1 / 99)
+    assert math.log10(tuning.window[1]) == pytest.approx(half, abs=1e-3)
+    assert third.startswith("Untuned, no decay changes the held-out r2 by -0.5 (")
+    no_decay = tuning.reference("no decay")
+    assert no_decay is not None
+    assert f"({0.5 / no_decay.paired:.1f} standard errors)" in third
+
+
+def test_scores_near_zero_are_not_divided_by() -> None:
+    tuning = tuned(FakeProblem((lambda decays: np.zeros(len(decays)),)), scoring="−r2", scorer=lambda: 0.0)
+    assert "changes the held-out r2 by nothing" in lines(tuning)[2]
+    assert "%" not in lines(tuning)[2]
+
+
+def test_the_same_strength_elsewhere_is_what_convert_says() -> None:
+    tuning = linear(FakeProblem((valley(0.1),)))
+    match = re.fullmatch(
+        r"The same strength elsewhere on standardised columns: scikit-learn Ridge\(alpha=(\S+)\), glmnet lambda=(\S+), "
+        r"torch SGD weight_decay=(\S+) with MSELoss\.",
+        lines(tuning)[3],
+    )
+    assert match is not None
+    facts = {"weight_sum": 80.0, "y_std": 2.5}
+    expected = [
+        wd.convert(tuning.decay, "decay", "sklearn.Ridge.alpha", **facts),
+        wd.convert(tuning.decay, "decay", "glmnet.gaussian.lambda", **facts),
+        wd.convert(tuning.decay, "decay", "torch.coupled.weight_decay", loss="mse"),
+    ]
+    assert [float(one) for one in match.groups()] == pytest.approx(expected, rel=1e-3)
+    assert expected == pytest.approx([80 * tuning.decay, tuning.decay * 2.5, 2 * tuning.decay])
+    raw = replace(tuning, standardize=False)
+    assert lines(raw)[3].startswith("The same strength elsewhere: scikit-learn Ridge(")
+
+
+def test_glmnet_is_left_out_where_the_targets_deviation_is_unknown() -> None:
+    tuning = linear(FakeProblem((valley(0.1),)))
+    for y_std in (math.nan, 0.0):
+        last = lines(replace(tuning, y_std=y_std))[3]
+        assert "glmnet" not in last and "Ridge(alpha=8)" in last
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Ridge", "Ridge(alpha=8)"),
+        ("Lasso", "Lasso(alpha=0.1)"),
+        ("ElasticNet", "ElasticNet(alpha=0.1)"),
+        ("PoissonRegressor", "PoissonRegressor(alpha=0.1)"),
+        (
+            "LogisticRegression",
+            "scikit-learn LogisticRegression(C=0.125), glmnet lambda=0.1, torch SGD weight_decay=0.1",
+        ),
+        ("SGDClassifier", "SGDClassifier(alpha=0.2)"),  # it multiplies the mean weight, here 2, on top
+        ("Unheard", "decay = 0.1"),
+    ],
+)
+def test_every_estimator_gets_its_own_units(name: str, text: str) -> None:
+    tuning = replace(linear(FakeProblem((valley(0.1),))), model_name=name, standardize=False)
+    assert lines(tuning)[3] == f"The same strength elsewhere: {text}."
+
+
+def test_several_targets() -> None:
+    problem = FakeProblem((valley(0.1), falling(1.0, 4.0, 8.0), valley(1.0, depth=0.005)))
+    tuning = tuned(problem)
+    first, second, third, fourth = lines(tuning)
+    assert first == (
+        "Use a decay of its own for each of 3 targets: 0.1 to infinity (rule min; held-out loss 2, 4 folds)."
+    )
+    assert (
+        second
+        == "It matters for 2 of 3 targets, it hardly matters for 1 of 3 targets; each one's window is in its own record."
+    )
+    # Each target's own best is 1, 4 and 1; no decay gives 2, 8 and 1.005: 3.668 against 2 on average.
+    assert third.startswith("Untuned, no decay changes the held-out loss by +83 %;")
+    assert third.endswith(", against each target's best.")
+    assert "wd.convert" in fourth

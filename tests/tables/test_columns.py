@@ -1,0 +1,233 @@
+"""Columns that are not what their role needs: the sentence names column, line, value and what to type next."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import weightdecay as wd
+from weightdecay.cli import options
+from weightdecay.tables.faults import MISSING
+from weightdecay.tables.preflight import TableError
+
+Refusal = Callable[..., str]
+
+HOSTILE = {
+    "escape sequence": "\x1b[31mred\x1b[0m",
+    "bell": "a\x07b",
+    "right to left": "abc\u202etxt.exe",
+    "zero width": "a\u200bb",
+    "line separator": "a\u2028b",
+    "tag": "a\U000e0041b",
+}
+
+
+@pytest.fixture
+def refusal(tmp_path: Path) -> Refusal:
+    """The sentence with which a file is refused."""
+
+    def refuse(content: str, **columns: object) -> str:
+        file = tmp_path / "data.csv"
+        file.write_text(content, encoding="utf-8", newline="")
+        with pytest.raises(TableError) as caught:
+            wd.read(file, "y", **columns)  # type: ignore[arg-type]
+        return str(caught.value)
+
+    return refuse
+
+
+def table(*columns: str, rows: int = 12) -> list[list[str]]:
+    """A sound table as rows of fields, the header first."""
+    numbers = np.random.default_rng(0).standard_normal((rows, len(columns)))
+    return [list(columns), *([repr(float(value)) for value in row] for row in numbers)]
+
+
+def csv_of(records: list[list[str]], delimiter: str = ",") -> str:
+    return "".join(delimiter.join(record) + "\n" for record in records)
+
+
+def spoilt(row: int, column: int, field: str) -> str:
+    """A sound table of a, b and y with one field changed; rows count from 0 below the header."""
+    records = table("a", "b", "y")
+    records[row + 1][column] = field
+    return csv_of(records)
+
+
+@pytest.mark.parametrize(
+    "field", ["oops", "1_000", "0x1F", "1 234", "12%", "$3", "--1", "1e", "e5", "٣", "１", "1,5,5"]
+)
+def test_a_word_among_numbers(field: str, refusal: Refusal) -> None:
+    shown = f'"{field}"' if "," in field else field
+    sentence = refusal(spoilt(7, 1, shown))
+    assert "column 'b' of " in sentence and f"holds the text {field!r} (line 9)" in sentence
+    assert "correct that line, or leave the column out with --drop b" in sentence
+
+
+def test_a_word_at_row_20_000(refusal: Refusal) -> None:
+    records = table("a", "b", "y", rows=30_000)
+    records[20_000][1] = "oops"
+    records[25_000][1] = "again"
+    sentence = refusal(csv_of(records))
+    assert "column 'b'" in sentence and "the text 'oops' (line 20001, one of 2 such lines)" in sentence
+
+
+def test_lines_are_counted_as_an_editor_does(refusal: Refusal) -> None:
+    content = '\n\n"a\nlong name",y\n1,2\n\n"3\n",4\n\n\nx,6\n'
+    assert f"(line {1 + content.split(chr(10)).index('x,6')})" in refusal(content)
+
+
+@pytest.mark.parametrize("marker", MISSING)
+def test_a_missing_value_in_a_column_to_learn_from(marker: str, refusal: Refusal) -> None:
+    sentence = refusal(spoilt(3, 0, marker.upper()))
+    assert "column 'a' of " in sentence and f"has no value in line 5 ({marker.upper()!r})" in sentence
+    assert "fill it in, remove the line, or leave the column out with --drop a" in sentence
+
+
+@pytest.mark.parametrize("field", ["nan", "NaN", "-nan", "+NAN"])
+@pytest.mark.parametrize(("column", "role"), [(0, "column 'a'"), (2, "target column 'y'")])
+def test_nan_is_never_a_number(field: str, column: int, role: str, refusal: Refusal) -> None:
+    sentence = refusal(spoilt(0, column, field))
+    assert sentence.startswith(role) and f"has no value in line 2 ({field!r})" in sentence
+
+
+@pytest.mark.parametrize("field", ["inf", "-inf", "Infinity", "1e999", "-1e400", "9" * 400])
+@pytest.mark.parametrize(("column", "role"), [(0, "column 'a'"), (2, "target column 'y'")])
+def test_infinite_and_too_large_numbers(field: str, column: int, role: str, refusal: Refusal) -> None:
+    sentence = refusal(spoilt(11, column, field))
+    assert sentence.startswith(role)
+    assert "is infinite, or too large for a float64, in line 13" in sentence and field[:20] in sentence
+
+
+def test_missing_markers_of_several_kinds_are_counted_together(refusal: Refusal) -> None:
+    records = table("a", "y")
+    for row, marker in enumerate(["-", "?", "NA", ""], start=2):
+        records[row][0] = marker
+    assert "no value in line 3 ('-', one of 4 such lines)" in refusal(csv_of(records))
+
+
+def test_text_is_told_before_what_is_missing(refusal: Refusal) -> None:
+    records = table("a", "b", "y")
+    records[1][0], records[5][1] = "NA", "oops"
+    assert "column 'b'" in refusal(csv_of(records))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_decimal_commas(delimiter: str, refusal: Refusal) -> None:
+    records = [["a", "y"], *([f"{row},5", f"{row}"] for row in range(9))]
+    sentence = refusal(csv_of(records, delimiter))
+    assert "holds the text '0,5' (line 2, one of 9 such lines)" in sentence
+    assert "write its numbers with a decimal point, without commas" in sentence
+
+
+def test_decimal_commas_in_the_target(refusal: Refusal) -> None:
+    sentence = refusal("a;y\n1;0,5\n2;1,5\n")
+    assert sentence.startswith("target column 'y'") and "decimal point" in sentence
+
+
+def test_thousands_separators(refusal: Refusal) -> None:
+    assert "without commas" in refusal('a,y\n"1,000",1\n"2,000",2\n')
+
+
+def test_columns_of_text_are_all_named_with_the_option_that_leaves_them_out(refusal: Refusal) -> None:
+    rows = "".join(f"Paris,{row},red,{row % 5}\n" for row in range(9))
+    sentence = refusal(f"city,size,colour,y\n{rows}")
+    assert "columns 'city' ('Paris' in line 2), 'colour' ('red' in line 2) hold text" in sentence
+    assert "only columns of numbers can be read" in sentence
+    assert sentence.endswith("--drop city,colour")
+
+
+def test_very_many_columns_of_text_make_a_short_sentence(refusal: Refusal) -> None:
+    names = [f"column{index}" for index in range(500)]
+    sentence = refusal(",".join([*names, "y"]) + "\n" + (",".join(["x"] * 500) + ",1\n") * 3)
+    assert "and 496 more hold text" in sentence and len(sentence) < 600
+
+
+@pytest.mark.parametrize(
+    "names", [["plain"], ["with space"], ["a,b"], ['a "q"', "b"], ["it's"], ["$HOME", "`x`"], ["é,ü"]]
+)
+def test_the_option_told_is_what_a_shell_and_the_command_line_read(names: list[str], refusal: Refusal) -> None:
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow([*names, "y"])
+    sentence = refusal(header.getvalue() + (",".join(["word"] * len(names)) + ",1\n") * 3)
+    option = sentence[sentence.index("--drop") :]
+    assert options.names(shlex.split(option)[1:]) == names
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_names_and_values_show_as_codes(name: str, refusal: Refusal) -> None:
+    for sentence in (
+        refusal(f"{name},y\nword,1\nword,2\n"),
+        refusal(f"a,y\n{name},1\n2,2\n3,3\n"),
+        refusal(f"{name},{name},y\n1,2,3\n4,5,6\n"),
+        refusal(f"{name},b\n1,2\n3,4\n"),
+    ):
+        assert sentence.isprintable()
+        assert repr(name) in sentence
+
+
+def test_very_long_names_and_values_are_cut(refusal: Refusal) -> None:
+    long = "x" * 100_000
+    for content in (f"{long},y\nword,1\nword,2\n", f"a,y\n{long},1\n2,2\n", f"{long},{long},y\n1,2,3\n4,5,6\n"):
+        assert len(refusal(content)) < 600
+
+
+def test_the_target_is_text(refusal: Refusal) -> None:
+    rows = "".join(f"{row},{'yes' if row % 3 else 'no'}\n" for row in range(9))
+    sentence = refusal(f"a,y\n{rows}")
+    assert sentence.startswith("target column 'y' of ")
+    assert "holds the text 'no' (line 2, one of 9 such lines)" in sentence
+    assert "name another column, or write its classes as numbers" in sentence
+
+
+def test_the_target_has_a_word(refusal: Refusal) -> None:
+    sentence = refusal(spoilt(4, 2, "oops"))
+    assert sentence.startswith("target column 'y'") and "'oops' (line 6)" in sentence
+    assert sentence.endswith("correct that line or remove it")
+
+
+def test_the_target_is_told_before_the_columns(refusal: Refusal) -> None:
+    assert refusal("a,b,y\nx,1,NA\nz,2,3\nu,3,4\n").startswith("target column 'y'")
+
+
+@pytest.mark.parametrize("value", ["1", "-0.5", "1e300", "0"])
+def test_a_constant_target(value: str, refusal: Refusal) -> None:
+    sentence = refusal("a,y\n" + "".join(f"{row},{value}\n" for row in range(9)))
+    assert "target column 'y' of " in sentence and "in all 9 rows, so there is nothing to predict" in sentence
+    assert f"is {float(value):g} in all" in sentence
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("-1", r"is negative \(-1\) in line 6; a weight says how much a row counts, 0 or more"),
+        ("heavy", r"holds the text 'heavy' \(line 6\)"),
+        ("NA", r"has no value in line 6"),
+        ("1e999", r"is infinite, or too large"),
+    ],
+)
+def test_weights_that_are_none(field: str, told: str, refusal: Refusal) -> None:
+    records = [["w", "a", "y"], *(["1", str(row * row), str(row)] for row in range(9))]
+    records[5][0] = field
+    sentence = refusal(csv_of(records), weight="w")
+    assert sentence.startswith("weight column 'w' of") and re.search(told, sentence)
+
+
+def test_weights_that_are_all_zero(refusal: Refusal) -> None:
+    assert "is 0 in every row, so no row counts" in refusal("w,a,y\n0,1,2\n0,3,4\n", weight="w")
+
+
+@pytest.mark.parametrize("marker", ["", "NA", " ", "?"])
+def test_a_row_without_a_group(marker: str, refusal: Refusal) -> None:
+    sentence = refusal(f"g,a,y\nx,1,2\n\n{marker},3,4\nx,5,7\n", group="g")
+    assert "group column 'g' of" in sentence and "has no value in line 4; every row needs a group" in sentence
+
+
+def test_truth_values_mixed_with_numbers_are_text(refusal: Refusal) -> None:
+    assert "'true' (line 2" in refusal("a,y\ntrue,1\n0,2\n1,3\n")
