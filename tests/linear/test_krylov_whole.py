@@ -76,6 +76,23 @@ def test_no_decay_and_infinite_decay() -> None:
     np.testing.assert_allclose(found.coef[1], least.T, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("standardize", [True, False])
+def test_the_trace_is_a_sum_of_squares_in_the_callers_units(standardize: bool) -> None:
+    rng = np.random.default_rng(12)
+    X, weight, decay = scattered(60, 20, 0.3).toarray(), rng.uniform(0, 900, 60), rng.uniform(0.1, 9, 20)
+    decay[4], X[:, 7], X[:, 8] = 0.0, 3.0, 1e6 + rng.standard_normal(60)
+    centred = X - weight @ X / weight.sum()
+    square = weight @ np.square(centred)
+    used = (decay > 0) & (np.arange(20) != 7)
+    scale = decay[used] * (square[used] / weight.sum() if standardize else 1.0)
+    design: dict[str, Any] = {"sample_weight": weight, "decay_weights": decay, "standardize": standardize}
+    y = rng.standard_normal(60)
+    assert open_whole(sparse.csc_array(X), y, **design).trace() == pytest.approx((square[used] / scale).sum(), rel=1e-9)
+    if not standardize:
+        far = open_whole(sparse.csc_array(X * 2.0**400), y, **design).trace()
+        assert far == pytest.approx((square[used] / scale).sum() * 2.0**800, rel=1e-9)
+
+
 def test_decays_that_do_not_fit_into_memory_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     X = MATRICES["square"]
     problem, order = open_whole(X, response(X, 2)), np.array([2, 0, 4, 1, 3, 5])

@@ -1,4 +1,4 @@
-"""The 99 fits of R's glmnet that the statsmodels wheel ships (81 gaussian, 9 binomial, 9 Poisson), through `wd.convert`.
+"""The 99 fits of R's glmnet that the statsmodels wheel ships (81 gaussian, 18 others), through `wd.convert`.
 
 glmnet scales y to variance 1 inside (divisor n), which only its L2 part feels, so λ = lambda·(α + (1 − α)/sd(y)) and
 the mix changes with it. The coefficients are printed to 7 digits, and glmnet stops when no step would change the

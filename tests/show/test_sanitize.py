@@ -6,7 +6,6 @@ import io
 import unicodedata
 import warnings
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from show.hostile import INVISIBLE, MARKUP, NAMES, PLAIN, TERMINAL
+from show.pages import assert_inert
 from show.records import GRID, data, decay_path, tuning
 from weightdecay.records.finding import Finding
 from weightdecay.records.history import History
@@ -128,23 +128,6 @@ def test_no_escape_reaches_a_terminal(name):
     assert "\x1b]" not in coloured
     for piece in coloured.split("\x1b[")[1:]:
         assert set(piece.split("m", 1)[0]) <= set("0123456789;")
-
-
-def assert_inert(svg: bytes) -> None:
-    """An SVG picture holds shapes and text: nothing that runs, and nothing that is loaded."""
-    for element in ElementTree.fromstring(svg).iter():
-        assert element.tag.rpartition("}")[2] not in {
-            "script",
-            "foreignObject",
-            "image",
-            "a",
-            "iframe",
-            "animate",
-            "set",
-        }
-        for name, value in element.attrib.items():
-            assert not name.lower().startswith("on")
-            assert not name.endswith("href") or value.startswith("#")
 
 
 @pytest.mark.parametrize("group", range(0, len(NAMES), 24))

@@ -291,8 +291,11 @@ def test_a_new_figure_is_made_only_when_no_axes_are_given():
 
 
 def test_ticks_are_round_and_inside():
-    assert ticks(1e-4, 1e3) == [10.0**k for k in (-4, -2, 0, 2)] or len(ticks(1e-4, 1e3)) == 8
-    assert ticks(0.013, 0.8) == [0.1] or all(0.013 <= tick <= 0.8 for tick in ticks(0.013, 0.8))
+    assert ticks(1e-4, 1e3) == [1e-4, 1e-2, 1.0, 1e2]
+    assert ticks(1e-4, 1e3, most=8) == [10.0**k for k in range(-4, 4)]
+    assert ticks(0.013, 0.8) == [0.02, 0.05, 0.1, 0.2, 0.5]
+    assert ticks(0.21, 0.49) == [0.21, 0.49]
+    assert ticks(3.0, 3.0) == [3.0]
     for low, high in ((1e-300, 1e300), (0.2, 0.9), (0.21, 0.49), (3.0, 3.0), (1e-5, 1e-4)):
         found = ticks(low, high)
         assert 1 <= len(found) <= 9

@@ -18,13 +18,17 @@ def convert(
     *,
     source: Annotated[str | None, typer.Option("--from", metavar="NAME", help="Units of the value.")] = None,
     target: Annotated[str | None, typer.Option("--to", metavar="NAME", help="Units wanted.")] = None,
-    l1_ratio: Annotated[float, typer.Option(min=0.0, max=1.0, help="The source's share of L1.")] = 0.0,
-    n_samples: Annotated[float | None, typer.Option(help="Number of rows.")] = None,
-    weight_sum: Annotated[float | None, typer.Option(help="Sum of the sample weights.")] = None,
-    y_std: Annotated[float | None, typer.Option(help="Standard deviation (1/n) of the target.")] = None,
-    x_std: Annotated[float | None, typer.Option(help="Standard deviation (1/n) of a raw column.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    batch_size: Annotated[float | None, typer.Option(help="Rows in a batch.")] = None,
+    l1_ratio: Annotated[float, typer.Option(min=0.0, max=1.0, metavar="SHARE", help="The source's share of L1.")] = 0.0,
+    n_samples: Annotated[float | None, typer.Option(metavar="NUMBER", help="Number of rows.")] = None,
+    weight_sum: Annotated[float | None, typer.Option(metavar="NUMBER", help="Sum of the sample weights.")] = None,
+    y_std: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Standard deviation (1/n) of the target.")
+    ] = None,
+    x_std: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="Standard deviation (1/n) of a raw column.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="NUMBER", help="Peak learning rate.")] = None,
+    batch_size: Annotated[float | None, typer.Option(metavar="NUMBER", help="Rows in a batch.")] = None,
     fact: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other fact, such as loss=mse or optimizer=sgd.")
     ] = None,

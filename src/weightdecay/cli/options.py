@@ -35,7 +35,8 @@ Data = Annotated[Path, typer.Argument(metavar="DATA.CSV", help="CSV file of numb
 Target = Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.")]
 Models = Annotated[Model, typer.Option("--model", help="The model; auto means linear.")]
 Drop = Annotated[
-    list[str] | None, typer.Option("--drop", metavar="COLUMNS", help="Columns to leave out: a,b or given again.")
+    list[str] | None,
+    typer.Option("--drop", metavar="COLUMNS", help="Columns to leave out, parted by commas; may be repeated."),
 ]
 Weight = Annotated[str | None, typer.Option("--weight", metavar="COLUMN", help="A column of sample weights.")]
 Decays = Annotated[
@@ -44,12 +45,13 @@ Decays = Annotated[
         "--decays", metavar="LIST", help="Decays to try: 0.01,0.1,1 or low:high:count. [default: by the data]"
     ),
 ]
-Standardize = Annotated[bool, typer.Option(help="Let the decay act on columns of standard deviation 1.")]
+Standardize = Annotated[bool, typer.Option(help="Let decay act on columns scaled to standard deviation 1.")]
 Intercept = Annotated[bool, typer.Option(help="Fit an intercept.")]
 Exempt = Annotated[
-    list[str] | None, typer.Option("--decay-exempt", metavar="COLUMNS", help="Columns that are not decayed.")
+    list[str] | None,
+    typer.Option("--decay-exempt", metavar="COLUMNS", help="Columns that decay leaves alone, parted by commas."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
 
 
 def names(given: Sequence[str] | None) -> list[str]:

@@ -25,9 +25,11 @@ def path(
     grid = options.decays(decays)
     with sentences():
         import weightdecay as wd
-        from weightdecay.cli.work import linear, read
+        from weightdecay.cli.work import linear, read, warn_of_units
 
         table = read(data, target, options.names(drop), weight)
+        if standardize:
+            warn_of_units(grid, table)
         estimator = linear(table, options.names(decay_exempt), standardize=standardize, fit_intercept=intercept)
         fitted = wd.path(estimator, table.X, table.y, decays=grid, sample_weight=table.weight)
         if as_json:

@@ -35,7 +35,9 @@ def tune(
     *,
     target: Target,
     model: Models = Model.auto,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.HTML", help="Write a report.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.HTML", help="Write a report: verdict, picture and numbers in one file.")
+    ] = None,
     as_json: AsJson = False,
     drop: Drop = None,
     weight: Weight = None,
@@ -51,9 +53,15 @@ def tune(
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer. [default: mean squared error]")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Shuffles the rows for --cv NUMBER. [default: 0]")
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, metavar="NUMBER", help="Shuffles the rows for --cv NUMBER. [default: 0]"),
     ] = None,
-    tolerance: Annotated[float, typer.Option(min=0.0, help="Relative excess loss that the window allows.")] = 0.01,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="SHARE", help="How much more loss than the least the window allows: 0.01 is 1 %."
+        ),
+    ] = 0.01,
     standardize: Standardize = True,
     intercept: Intercept = True,
     decay_exempt: Exempt = None,
@@ -64,10 +72,12 @@ def tune(
     with sentences():
         import weightdecay as wd
         from weightdecay.cli.progress import progress_line
-        from weightdecay.cli.work import linear, read
+        from weightdecay.cli.work import linear, read, warn_of_units
 
-        file = None if report is None else wd.terminal.check_writable(report)
+        file = _report_file(report, data)
         table = read(data, target, options.names(drop), weight, group)
+        if standardize:
+            warn_of_units(grid, table)
         exempt = options.names(decay_exempt)
         tuning = wd.tune(
             linear(table, exempt, tolerance=tolerance, standardize=standardize, fit_intercept=intercept),
@@ -83,6 +93,16 @@ def tune(
             progress=progress_line(),
         )
         _show(replace(tuning, command=options.repeated(context)), table, file, as_json=as_json)
+
+
+def _report_file(report: Path | None, data: Path) -> Path | None:
+    """Where the report goes, once it is known that it can be written and is not the data."""
+    import weightdecay as wd
+
+    file = None if report is None else wd.terminal.check_writable(report)
+    if file is not None and file.exists() and data.exists() and file.samefile(data):
+        raise typer.BadParameter("the report would overwrite the data; name another file", param_hint="'--report'")
+    return file
 
 
 def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,3 +29,19 @@ def read(data: Path, target: str, drop: list[str], weight: str | None = None, gr
     import weightdecay as wd
 
     return wd.read(data, target, drop=drop, weight=weight, group=group)
+
+
+def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
+    """Say on stderr that decays look like another tool's numbers.
+
+    The eigenvalues of p standardised columns are at most p, so at λ > 10 p no weight keeps a tenth of its size.
+    """
+    from weightdecay.cli.sentences import say
+
+    given = [decay for decay in decays or () if 0 < decay < float("inf")]
+    if given and min(given) > 10 * len(table.columns):
+        say(
+            f"--decays: {min(given):g} and more leave next to nothing of {len(table.columns)} standardised columns; if "
+            "it is another tool's alpha or C, convert it first, for example: weightdecay convert "
+            f"{min(given):g} --from sklearn.Ridge.alpha --to decay --n-samples {len(table.y)}"
+        )

@@ -19,18 +19,32 @@ Array = NDArray[np.float64]
 SPREAD = 100.0  # ratio of standard deviations that one decay cannot serve
 LEAK = 0.98  # share of the target's variance that one column explains alone
 TWIN = 1 - 1e-10  # correlation of columns that are one and the same
+DEPENDENT = 1e-10  # eigenvalue of the correlations below which a combination of columns is (almost) zero
+ZERO = 1e-12  # share of the largest singular value that rounding leaves of zero
 SHARE = 0.1  # of a column's variance in one row
 FEW = 30  # rows
 MANY_COLUMNS = 1500  # up to which all pairs are compared
+MANY_NUMBERS = 10_000_000  # up to which nearly dependent columns are looked at in a copy of the data
 SHOWN = 5  # columns named in a finding
 
 
 class Opened(Protocol):
     """What is needed of an opened problem."""
 
-    rows: Rows
-    design: Design
-    columns: tuple[str, ...]
+    @property
+    def rows(self) -> Rows:
+        """The data."""
+        ...
+
+    @property
+    def design(self) -> Design:
+        """What the estimator asks of the columns."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names."""
+        ...
 
     @property
     def largest_share(self) -> tuple[int, int, float]:
@@ -39,12 +53,12 @@ class Opened(Protocol):
 
 
 def data_findings(problem: Opened) -> tuple[Finding, ...]:
-    """Constant, duplicated, identifying, leaking and dominated columns; scales; too few rows."""
+    """Constant, dependent, identifying, leaking and dominated columns; scales; too few rows."""
     statistics = Statistics(problem.rows)
     return (
         *_scales(problem, statistics),
         *_constants(problem, statistics),
-        *_twins(problem, statistics),
+        *_related(problem, statistics),
         *_leaks(problem, statistics),
         *_identifiers(problem),
         *_dominant(problem),
@@ -108,38 +122,85 @@ def _constants(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     """WD006: columns without variance."""
     where = np.flatnonzero(statistics.constant)
     if len(where):
-        verb = "is constant and gets" if len(where) == 1 else "are constant and get"
+        verb, it = ("is constant and gets", "it") if len(where) == 1 else ("are constant and get", "them")
         yield Finding(
-            "WD006", "info", f"{_named(problem, where)} {verb} no weight", "drop it, it says nothing about the target"
+            "WD006",
+            "info",
+            f"{_named(problem, where)} {verb} no weight",
+            f"drop {it}: what never varies says nothing about the target",
         )
 
 
-def _twins(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
-    """WD005: columns that are copies of each other, up to sign and scale."""
+def _related(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
+    """WD005 and WD014: columns that others determine, exactly or almost."""
     rows = problem.rows
     used = np.flatnonzero(~statistics.constant)
     if sparse.issparse(rows.X) or len(used) < 2:
         return
-    pairs = _equal_columns(rows, used) if len(used) > MANY_COLUMNS else _correlated(rows, used, statistics)
+    if len(used) > MANY_COLUMNS:
+        yield from _twins(problem, _equal_columns(rows, used))
+        return
+    R = _correlations(rows, used, statistics)
+    first, second = np.nonzero(np.triu(np.abs(R) > TWIN, 1))
+    yield from _twins(problem, [(int(used[i]), int(used[j])) for i, j in zip(first, second, strict=True)])
+    apart = np.setdiff1d(np.arange(len(used)), second)
+    # With as many columns as rows some combination is always zero, which WD011 tells.
+    if len(apart) < rows.n_positive and np.linalg.eigvalsh(R[np.ix_(apart, apart)])[0] < DEPENDENT:
+        yield from _dependent(problem, used[apart], statistics)
+
+
+def _twins(problem: Opened, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
+    """WD005: columns that are copies of each other, up to sign, scale and shift."""
     if pairs:
         shown = "; ".join(f"{problem.columns[i]!r} and {problem.columns[j]!r}" for i, j in pairs[:SHOWN])
+        counted = f"{len(pairs)} pairs of columns carry" if len(pairs) > 1 else "one pair of columns carries"
         yield Finding(
             "WD005",
             "warning",
-            f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of columns carry the same information: {shown}",
+            f"{counted} the same information: {shown}{' and more' if len(pairs) > SHOWN else ''}",
             "keep one of each: decay splits their common weight between them, and without decay it is arbitrary",
         )
 
 
-def _correlated(rows: Rows, used: NDArray[np.intp], statistics: Statistics) -> list[tuple[int, int]]:
-    """Pairs of perfectly correlated columns, from one pass."""
+def _dependent(problem: Opened, used: NDArray[np.intp], statistics: Statistics) -> Iterator[Finding]:
+    """WD005 for a combination of columns that is zero, WD014 for one that is almost.
+
+    The smallest singular value of the standardised columns decides, and its vector names them: the correlations, whose
+    eigenvalues are the squares, have lost the digits that tell the two apart.
+    """
+    rows = problem.rows
+    if rows.n * len(used) > MANY_NUMBERS:
+        return
+    Z = (np.asarray(rows.X[:, used], dtype=np.float64) - statistics.mean[used]) / statistics.std[used]
+    _, sigma, Vt = np.linalg.svd(Z * np.sqrt(rows.s / rows.weight_sum)[:, None], full_matrices=False)
+    size = np.abs(Vt[-1])
+    where = used[np.flatnonzero(size > 0.1 * size.max())]
+    if sigma[-1] <= ZERO * sigma[0]:
+        yield Finding(
+            "WD005",
+            "info",
+            f"columns are linearly dependent: {_named(problem, where)} determine each other",
+            "with decay this does no harm; without, their separate coefficients are arbitrary: drop one of them",
+        )
+    else:
+        yield Finding(
+            "WD014",
+            "warning",
+            f"columns are nearly dependent, above all {_named(problem, where)}: the condition number is "
+            f"{brief(float(sigma[0] / sigma[-1]))}, so without decay the coefficients amplify the smallest change of "
+            "the data by as much",
+            "trust a tuned decay, or leave out or combine some of these columns",
+        )
+
+
+def _correlations(rows: Rows, used: NDArray[np.intp], statistics: Statistics) -> Array:
+    """Correlations of columns, from one pass."""
     root = np.sqrt(rows.s / rows.weight_sum)
     R = np.zeros((len(used), len(used)))
     for block, part in row_blocks(rows.X):
         Z = (part[:, used] - statistics.mean[used]) / statistics.std[used] * root[block][:, None]
         R += Z.T @ Z
-    first, second = np.nonzero(np.triu(np.abs(R) > TWIN, 1))
-    return [(int(used[i]), int(used[j])) for i, j in zip(first, second, strict=True)]
+    return R
 
 
 def _equal_columns(rows: Rows, used: NDArray[np.intp]) -> list[tuple[int, int]]:
@@ -161,8 +222,7 @@ def _leaks(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     """WD007: a column that is almost the target."""
     if problem.rows.p < 2:
         return
-    square = statistics.correlation.max(axis=1, initial=0.0, where=np.isfinite(statistics.correlation)) ** 2
-    square = np.maximum(square, (np.abs(statistics.correlation) ** 2).max(axis=1))
+    square = (statistics.correlation**2).max(axis=1)
     where = np.flatnonzero(square > LEAK)
     if len(where):
         j = int(where[np.argmax(square[where])])
@@ -187,11 +247,12 @@ def _identifiers(problem: Opened) -> Iterator[Finding]:
         if (column == np.floor(column)).all() and np.ptp(column) == rows.n - 1 and len(np.unique(column)) == rows.n:
             found.append(int(j))
     if found:
+        verb, it = ("numbers", "it") if len(found) == 1 else ("number", "them")
         yield Finding(
             "WD008",
             "warning",
-            f"{_named(problem, found)} numbers the rows (every whole number once): it looks like an identifier",
-            "drop it; if the order of rows means time, hold out the latest rows instead of random ones",
+            f"{_named(problem, found)} {verb} the rows (every whole number once), like an identifier",
+            f"drop {it}; if the order of rows means time, hold out the latest rows instead of random ones",
         )
 
 
@@ -199,11 +260,12 @@ def _dominant(problem: Opened) -> Iterator[Finding]:
     """WD009: one row rules a column."""
     row, column, share = problem.largest_share
     if share > SHARE:
+        kept = "leave-one-out would keep the scale that this row makes, so " if problem.design.standardize else ""
         yield Finding(
             "WD009",
             "info",
-            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}; leave-one-out keeps the "
-            'scale that this row makes, so cv="auto" takes folds instead',
+            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}; {kept}"
+            'cv="auto" takes folds',
             "look at that row; a logarithm or a cap of the column often helps",
         )
 

@@ -97,6 +97,10 @@ class Pair:
         s, e = two_sum(self.hi, value)
         return Pair(*two_sum(s, e + self.lo))
 
+    def where(self, condition: NDArray[np.bool_]) -> Pair:
+        """The same, zero where the condition fails."""
+        return Pair(np.where(condition, self.hi, 0.0), np.where(condition, self.lo, 0.0))
+
     def scaled(self, exponent: Integers) -> Pair:
         """The product with 2**exponent, exact but for underflow and overflow."""
         return Pair(np.ldexp(self.hi, exponent), np.ldexp(self.lo, exponent))

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
 
 from weightdecay.linear.krylov_data import Floats
 from weightdecay.linear.krylov_folds import EPSILON, FoldOperator
@@ -78,8 +77,8 @@ class Spectrum:
         steps = [one for run in self.runs for one in zip(run[0].T, run[1].T, strict=True)]
         df, log_det = np.empty((2, 2, len(steps), len(precisions)))
         for rule in (0, 1):
-            for vector, (alphas, betas) in enumerate(steps):
-                nodes, weights = _quadrature(alphas, betas, radau=bool(rule))
+            for vector, (outward, homeward) in enumerate(steps):
+                nodes, weights = _quadrature(outward, homeward, radau=bool(rule))
                 df[rule, vector] = weights @ quotient(nodes[:, None], nodes[:, None] + precisions)
                 log_det[rule, vector] = weights @ np.log1p(quotient(nodes[:, None], precisions))
         df_mean, df_error = _estimate(df)
@@ -111,7 +110,7 @@ def sampled_spectrum(operator: FoldOperator, smallest: float) -> Spectrum:
     for start in range(0, PROBES, width):
         vectors = rng.standard_normal((len(inside), 1, min(width, PROBES - start))) * inside[:, None, None]
         runs.append(_lanczos(operator, vectors, smallest, through_rows=through_rows))
-    return Spectrum(size, tuple(runs), sum(2 * len(alphas) for alphas, _ in runs))
+    return Spectrum(size, tuple(runs), sum(2 * len(outward) for outward, _ in runs))
 
 
 def n_unpenalised(operator: FoldOperator) -> int:
@@ -127,34 +126,34 @@ def _lanczos(operator: FoldOperator, vectors: Floats, smallest: float, *, throug
 
     there, back = (operator.adjoint, image) if through_rows else (image, operator.adjoint)
     near, _ = normalised(operator.reproject(vectors) if through_rows else vectors)
-    alphas, betas = [], []
-    far, beta = np.zeros(()), np.zeros(())
+    outward, homeward = [], []
+    far, near_length = np.zeros(()), np.zeros(())
     for taken in range(1, STEPS + 1):
-        far, alpha = normalised(there(near) - beta * far)
-        near, beta = normalised(back(far) - alpha * near)
-        alphas.append(alpha[0])
-        betas.append(beta[0])
-        if not (alpha.any() and beta.any()):
+        far, far_length = normalised(there(near) - near_length * far)
+        near, near_length = normalised(back(far) - far_length * near)
+        outward.append(far_length[0])
+        homeward.append(near_length[0])
+        if not (far_length.any() and near_length.any()):
             break
-        if taken % LOOK == 0 and _served(np.array(alphas), np.array(betas), smallest):
+        if taken % LOOK == 0 and _served(np.array(outward), np.array(homeward), smallest):
             break
-    return np.array(alphas), np.array(betas)
+    return np.array(outward), np.array(homeward)
 
 
-def _served(alphas: Floats, betas: Floats, precision: float) -> bool:
+def _served(outward: Floats, homeward: Floats, precision: float) -> bool:
     """Whether both rules agree on df/m at Λ, measured by what the sample leaves open."""
-    tridiagonals = [_tridiagonal(alphas, betas, radau=radau) for radau in (False, True)]
+    tridiagonals = [_tridiagonal(outward, homeward, radau=radau) for radau in (False, True)]
     df = np.stack([1.0 - precision * _resolvent(*one, precision) for one in tridiagonals])
     half, spread = np.abs(df[0] - df[1]).mean() / 2, df.mean(axis=0).std() / np.sqrt(df.shape[1])
     return bool(half <= max(SHARE * spread, FRACTION))
 
 
-def _tridiagonal(alphas: Floats, betas: Floats, *, radau: bool) -> tuple[Floats, Floats]:
+def _tridiagonal(outward: Floats, homeward: Floats, *, radau: bool) -> tuple[Floats, Floats]:
     """Diagonal and off-diagonal of Gauss's rule, or of Radau's with a node at 0, along the first axis."""
-    diagonal = np.square(alphas)
-    diagonal[1:] += np.square(betas[:-1])
-    off = alphas * betas
-    return (np.concatenate([diagonal, np.square(betas[-1:])]), off) if radau else (diagonal, off[:-1])
+    diagonal = np.square(outward)
+    diagonal[1:] += np.square(homeward[:-1])
+    off = outward * homeward
+    return (np.concatenate([diagonal, np.square(homeward[-1:])]), off) if radau else (diagonal, off[:-1])
 
 
 def _resolvent(diagonal: Floats, off: Floats, shift: float) -> Floats:
@@ -165,10 +164,11 @@ def _resolvent(diagonal: Floats, off: Floats, shift: float) -> Floats:
     return quotient(np.ones_like(fraction), fraction)
 
 
-def _quadrature(alphas: Floats, betas: Floats, *, radau: bool) -> tuple[Floats, Floats]:
+def _quadrature(outward: Floats, homeward: Floats, *, radau: bool) -> tuple[Floats, Floats]:
     """Nodes and weights of a rule."""
-    diagonal, off = _tridiagonal(alphas, betas, radau=radau)
-    nodes, vectors = eigh_tridiagonal(diagonal, off)
+    diagonal, off = _tridiagonal(outward, homeward, radau=radau)
+    # LAPACK's drivers for tridiagonal matrices fail on graded ones in some builds; divide and conquer does not.
+    nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, -1))
     nodes[nodes <= len(nodes) * EPSILON * nodes[-1]] = 0.0
     return nodes, np.square(vectors[0])
 

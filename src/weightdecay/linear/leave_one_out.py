@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.fold_split import squeeze
 from weightdecay.linear.row_losses import RowLosses, averaged
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal
@@ -62,7 +63,7 @@ class LeaveOneOut:
         decays = np.asarray(decays, dtype=np.float64)
         rows, t = self.rows, self.rows.t
         losses = [RowLosses(decays) for _ in range(t)]
-        kept = [] if scoring is not None else None
+        kept: list[Array] = []
         inexact = np.zeros(len(decays), dtype=bool)
         for block, residual, late in left_out(self.rotation, rows, decays * rows.weight_sum):
             inexact |= late
@@ -70,10 +71,10 @@ class LeaveOneOut:
             used = s > 0
             for k in range(t):
                 losses[k].add(residual[used, :, k] ** 2, s[used])
-            if kept is not None:
+            if scoring is not None:
                 kept.append(rows.Y[block][used][:, None, :] - residual[used])
         status = np.where(inexact, "inexact: leverage near 1", "exact").astype("<U24")
-        if kept is not None and scoring is not None:
+        if scoring is not None:
             return scored(rows, decays, np.concatenate(kept), scoring, status)
         return averaged(tuple(one.held_out(status) for one in losses))
 
@@ -83,8 +84,9 @@ def scored(rows: Rows, decays: Array, prediction: Array, scorer: Scorer, status:
     used = rows.s > 0
     X, Y = rows.X[used], rows.Y[used]
     weight = None if rows.weight is None else rows.weight[used]
-    flat = (lambda A: A[:, 0]) if rows.t == 1 else (lambda A: A)
-    loss = [loss_of_predictions(scorer, X, flat(Y), flat(prediction[:, row]), weight) for row in range(len(decays))]
+    loss = [
+        loss_of_predictions(scorer, X, squeeze(Y), squeeze(prediction[:, row]), weight) for row in range(len(decays))
+    ]
     unknown = np.full(len(decays), np.nan)
     return HeldOut(decays, np.array([loss]), np.ones(1), unknown, unknown, status[None, :])
 
@@ -95,19 +97,29 @@ def left_out(rotation: Rotation, rows: Rows, precisions: Array) -> Iterator[tupl
     shrunken = spectrum.shrunken(precisions)
     L, t = len(precisions), rows.t
     scaled = (shrunken[:, :, None] * spectrum.z[:, None, :]).reshape(len(shrunken), L * t)
+    buffers = (np.empty((0, 0)), np.empty((0, 0)))
     for block, part in row_blocks(rows.X, minimum=256):
-        Z = np.subtract(part, rotation.shift[0], dtype=np.float64)
+        m = part.shape[0]
+        if len(buffers[0]) < m:
+            buffers = (np.empty((m, rows.p)), np.empty((m, rotation.A.shape[1])))
+        Z, T = (buffer[:m] for buffer in buffers)
+        np.subtract(part, rotation.shift[0], out=Z)
         y = rows.Y[block] - rotation.shift[1]
         if rotation.centre.any():
             y = y - Z @ rotation.centre.T
-        T = Z @ rotation.A[1:] + rotation.A[0]
-        F = Z @ rotation.N[1:] + rotation.N[0] if rotation.N[1:].any() else np.tile(rotation.N[0], (len(Z), 1))
+        np.matmul(Z, rotation.A[1:], out=T)
+        T += rotation.A[0]
+        F = Z @ rotation.N[1:] + rotation.N[0] if rotation.N[1:].any() else np.tile(rotation.N[0], (m, 1))
         s = rows.s[block]
-        residual = (y - F @ rotation.base)[:, None, :] - (T @ scaled).reshape(len(Z), L, t)
+        residual = (y - F @ rotation.base)[:, None, :] - (T @ scaled).reshape(m, L, t)
         np.square(F, out=F)
-        left = 1.0 - s[:, None] * (F.sum(axis=1)[:, None] + np.square(T) @ shrunken)
+        left = np.square(T, out=T) @ shrunken
+        left += F.sum(axis=1)[:, None]
+        left *= -s[:, None]
+        left += 1.0
         late = _honest(rotation, Z, y, s, precisions, (residual, left))
-        yield block, residual / left[:, :, None], late
+        residual /= left[:, :, None]
+        yield block, residual, late
 
 
 def _honest(

@@ -72,8 +72,9 @@ def solve_refined(
 
         J(w, b) = 1/(2 Σs) Σ_i s_i (y_i − b − x_i·w)² + (λ/2) Σ_j p_j v_j (w_j − c_j)²
 
-    Where the minimiser is not unique it is the one of least Σ_j p_j v_j (w_j − c_j)². Constant columns (with
-    `standardize` or an intercept) get w_j = c_j; so do all columns with p_j > 0 at infinite decay.
+    Where the minimiser is not unique it is the one of least Σ_j p_j v_j (w_j − c_j)². With an intercept constant
+    columns get w_j = c_j, without one they are free of decay where columns are standardised. At infinite decay all
+    columns with a penalty get w_j = c_j.
 
     Parameters
     ----------
@@ -150,8 +151,9 @@ def _factorised(problem: ScaledProblem, target: Pair) -> tuple[SaddleSystem, Cor
 def _refine(system: SaddleSystem, correction: Correction, ladder: tuple[Arithmetic, ...]) -> tuple[Pair, int, float]:
     """Solution (q, t), steps taken, and the relative size of the last correction.
 
-    Ends when a correction is below rounding. When corrections stop halving they are the noise of the residuals' own
-    arithmetic: then the next one on the ladder goes on, if that noise would show.
+    Ends when a correction is below rounding in every coefficient. When corrections as a whole stop halving (a small
+    coefficient may take a step or two before its own do) they are the noise of the residuals' own arithmetic: then the
+    next one on the ladder goes on, if that noise would show.
     """
     penalties = [system.penalty, system.tie] if system.limit else [system.penalty]
     spread = Pair.of(system.weight).reciprocal()
@@ -166,21 +168,20 @@ def _refine(system: SaddleSystem, correction: Correction, ladder: tuple[Arithmet
             )
             change, dual_change = correction.solve(f, g)
             candidate = solution.plus(change)
-            size = _relative_size(change, candidate.hi)
+            size = _relative_size(change, candidate.hi, share=1.0)
             if not size <= 0.5 * previous:
                 break
             solution, dual, previous = candidate, dual.plus(dual_change), size
-            steps, last = steps + 1, size
-            if size <= _ENOUGH:
+            steps, last = steps + 1, _relative_size(change, candidate.hi, share=_NEGLIGIBLE)
+            if last <= _ENOUGH:
                 break
         if last <= _INVISIBLE:
             break
     return solution, steps, last
 
 
-def _relative_size(change: Floats, solution: Floats) -> float:
-    """The largest |change| relative to its coefficient, or to a small share of the largest coefficient."""
-    floor = _NEGLIGIBLE * np.abs(solution).max(axis=0, initial=0.0)
-    scale = np.maximum(np.abs(solution), floor)
+def _relative_size(change: Floats, solution: Floats, share: float) -> float:
+    """The largest |change| relative to its coefficient, or to a share of the target's largest coefficient."""
+    scale = np.maximum(np.abs(solution), share * np.abs(solution).max(axis=0, initial=0.0))
     relative = np.divide(np.abs(change), scale, out=np.zeros_like(change), where=scale > 0.0)
     return float(relative.max(initial=0.0))

@@ -67,15 +67,17 @@ class ScaledProblem:
         moments = column_moments(X, rows, arithmetic)
         square = moments.variance.hi + (0.0 if question.fit_intercept else moments.mean**2)
         fixed = square <= 0.0
-        if question.standardize or question.fit_intercept:
+        if question.fit_intercept:
             fixed |= moments.constant
         endless = bool(np.isinf(question.decay))
         if endless:
-            fixed |= question.decay_weights > 0.0
+            fixed |= (question.decay_weights > 0.0) & ~(moments.constant & question.standardize)
         free = np.flatnonzero(~fixed)
         penalty = Scaled.of(Pair.of(question.decay_weights[free]))
         if question.standardize:
-            penalty = penalty * Scaled.of(moments.variance[free]).shifted(2 * moments.exponent[free])
+            # A column that is constant has no variance, not its rounding error.
+            spread = moments.variance[free].where(~moments.constant[free])
+            penalty = penalty * Scaled.of(spread).shifted(2 * moments.exponent[free])
         strength = Scaled.of(Pair.of(np.array([0.0 if endless else question.decay]))) * Scaled.of(rows.total[None])
         length = moments.exponent + _half(np.frexp(square * rows.total.hi)[1])
         return ScaledProblem(

@@ -30,7 +30,10 @@ Array = NDArray[np.float64]
 class Side(Protocol):
     """One way through a ridge problem."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the method."""
+        ...
 
     def split(self, folds: Folds) -> Split:
         """Factorise all folds."""

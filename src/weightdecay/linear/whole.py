@@ -151,7 +151,9 @@ class Whole:
     def _rotation_of_triangle(self) -> Rotation:
         """Through the head's pseudo-inverse."""
         fit = self.triangular
-        inverse = np.linalg.pinv(fit.head, rcond=1e-14) if fit.head.size else np.zeros(fit.head.shape[::-1])
+        inverse = np.zeros(fit.head.shape[::-1])
+        if fit.head.size:
+            inverse[...] = np.linalg.pinv(fit.head, rcond=1e-14)
         return self._assembled(fit.roles.exempt, inverse, (fit.diagonal, fit.roles, fit.head_x), fit.head_y)
 
     def _rotation_of_moments(self) -> Rotation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
@@ -34,9 +35,7 @@ def check_writable(path: str | Path) -> Path:
     except ValueError as error:
         raise OSError(f"cannot write to {asked}: {error}; name another file") from None
     except OSError as error:
-        if error.errno is None:
-            raise
-        raise type(error)(f"cannot write to {asked}: {error.strerror}; name a file in another folder") from None
+        raise _in_words(error, asked) from None
     return file
 
 
@@ -50,18 +49,30 @@ def write_text(path: str | Path, text: str) -> Path:
     """
     file = check_writable(path)
     draft = _beside(file)
+    # What only its owner could read stays so.
+    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
     try:
-        with open(
-            os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "w", encoding="utf-8", newline="\n"
-        ) as out:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else mode)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
+        if mode is not None:
+            os.chmod(draft, mode)
         os.replace(draft, file)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _in_words(error, repr(str(path))) from None
         raise
     return file
+
+
+def _in_words(error: OSError, asked: str) -> OSError:
+    """An error of the system as a sentence with a next step; one that is a sentence already stays as it is."""
+    if error.errno is None:
+        return error
+    return type(error)(f"cannot write to {asked}: {error.strerror}; name a file in another folder")
 
 
 def _beside(file: Path) -> Path:

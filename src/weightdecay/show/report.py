@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightdecay.records.tuning import Tuning
-from weightdecay.show.files import write_text
+from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.page import page
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def report(result: Tuning, path: str | Path) -> Path:
         raise TypeError(
             f"a report needs a Tuning, not {type(result).__name__}; pass what wd.tune returned, or model.tuning_"
         )
+    # Before the work, not after it.
+    check_writable(path)
     return write_text(path, html(result))
 
 

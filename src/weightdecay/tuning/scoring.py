@@ -32,6 +32,16 @@ class Predicted(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         assert self.prediction is not None
         return self.prediction
 
+    def _no_classes(self) -> Any:
+        """Refuse scorers of classifiers, which look for these methods."""
+        raise ValueError(
+            "this scoring needs probabilities or decisions between classes, and the model predicts numbers; "
+            "give a scorer of regression, such as 'r2' or 'neg_mean_absolute_error'"
+        )
+
+    predict_proba = property(_no_classes)
+    decision_function = property(_no_classes)
+
 
 def as_scorer(scoring: Any) -> Scorer | None:
     """A scorer from a name, a scorer or None (the engine's own loss)."""

@@ -1,0 +1,237 @@
+"""How a command leaves: the exit code, one sentence for what can be mended, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import weightdecay as wd
+from weightdecay.cli.sentences import sentences
+
+Run = Callable[..., Any]
+COMMAND = [sys.executable, "-m", "weightdecay"]
+PLAIN = ("--target", "y", "--drop", "w,group")
+
+
+def shell(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    line = [*COMMAND, *map(str, words)]
+    return subprocess.run(line, capture_output="stdout" not in given, text=True, timeout=120, check=False, **given)
+
+
+@pytest.mark.parametrize("command", ["tune", "path"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "does not exist; did you mean"),
+        (b"", "is empty"),
+        (b"a,y\n", "has a header but no row"),
+        (b"a,y\n1,2\n", "one row of data"),
+        (b"a,y\n1,2\n3\n", "line 3 of"),
+        (b"a,y\n1,2\nx,3\n4,5\n", "'a' of"),
+        (b"gr\xf6\xdfe,y\n1,2\n", "is not UTF-8"),
+        (b"a,b\n1,2\n3,4\n", "target 'y' is not in"),
+        (b"a,y\n1,2\n3,2\n", "is 2 in all 2 rows"),
+        (b"a,y\n1,nan\n3,2\n", "target column 'y' of"),
+        (b"a,y\n1,inf\n3,2\n", "is infinite"),
+        (b"a,y\n1,yes\n3,no\n", "holds the text 'yes'"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "gunzip"),
+        (b"[bold]a[/bold],[/]\n1,2\n3,4\n", "the columns are '[bold]a[/bold]', '[/]'"),
+        (b"\x1b[31ma,b\n1,2\n3,4\n", r"the columns are '\x1b[31ma', 'b'"),
+    ],
+)
+def test_bad_data_are_one_sentence_and_code_1(
+    command: str, content: bytes | None, told: str, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "other.csv").write_bytes(b"")
+    if content is not None:
+        (tmp_path / "data.csv").write_bytes(content)
+    done = run(command, tmp_path / ("data.csv" if content is not None else "othr.csv"), "--target", "y")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("weightdecay: ") and done.err.count("\n") == 1
+    assert told in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--cv 61", "cv=61 folds need at least 61 rows, got 60; give fewer folds"),
+        ("--group a --cv loo", "cv='loo' would split groups"),
+        ("--rule 1se --scoring r2", "rule='1se' needs a standard error"),
+        ("--scoring roc_auc", "this scoring needs probabilities or decisions between classes"),
+        ("--scoring neg_log_loss --cv 3", "this scoring needs probabilities or decisions between classes"),
+        ("--scoring accuracy --cv 3", "Classification metrics"),
+        ("--scoring neg_mean_squared_log_error --cv 3", "negative"),
+        ("--decay-exempt e", "column 'e' to exempt from decay is none of the columns to learn from"),
+        ("--decay-exempt y", "column 'y' to exempt from decay"),
+        ("--drop z", "column to drop 'z' is not in"),
+        ("--drop a,b,c,d", "no column is left"),
+        ("--drop y", "cannot be the target and the column to drop"),
+        ("--weight a", "weight column 'a' of"),
+        ("--group e", "group column 'e' is not in"),
+        ("--tolerance inf", "tolerance=inf"),
+    ],
+)
+def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data: Path) -> None:
+    done = run("tune", data, *PLAIN, *words.split())
+    assert (done.code, done.out) == (1, ""), done
+    assert done.err.startswith("weightdecay: ") and done.err.count("\n") == 1
+    assert told in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("tune", "DATA.CSV"),
+        ("tune {data}", "--target"),
+        ("tune {data} --target", "--target"),
+        ("tune {data} --target y --model logistic", "--model"),
+        ("tune {data} --target y --cv five", "'five' is neither auto, nor loo, nor a number of folds"),
+        ("tune {data} --target y --cv 1", "1 folds: at least 2 are needed"),
+        ("tune {data} --target y --rule best", "--rule"),
+        ("tune {data} --target y --decays 1,x", "'1,x' is neither a list such as"),
+        ("tune {data} --target y --decays -1", "a decay is a number of at least 0"),
+        ("tune {data} --target y --decays nan", "a decay is a number of at least 0"),
+        ("tune {data} --target y --decays ,", "a decay is a number of at least 0"),
+        ("tune {data} --target y --decays 1:2", "neither a list"),
+        ("tune {data} --target y --decays 2:1:5", "0 < low < high"),
+        ("tune {data} --target y --decays 1:2:100000000", "2 to 10000 decays"),
+        ("tune {data} --target y --decays 0:1:5", "0 < low < high"),
+        ("tune {data} --target y --scoring R2", "'R2' is not a scorer of scikit-learn; did you mean r2"),
+        ("tune {data} --target y --seed -1", "--seed"),
+        ("tune {data} --target y --seed 4294967296", "--seed"),
+        ("tune {data} --target y --tolerance -1", "--tolerance"),
+        ("tune {data} --target y --nope", "--nope"),
+        ("path {data} --target y --cv 5", "--cv"),
+        ("predict {data}", "predict"),
+        ("--nope", "--nope"),
+    ],
+)
+def test_a_wrong_call_is_code_2_before_the_data_are_read(
+    words: str, told: str, run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wd, "read", None, raising=False)
+    done = run(*(word.format(data=data) for word in words.split()))
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err and "Usage: weightdecay" in done.err
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+@pytest.mark.parametrize("command", [[], ["tune"], ["path"], ["convert"]])
+def test_help_is_code_0(command: list[str], word: str, run: Run) -> None:
+    done = run(*command, word)
+    assert (done.code, done.err) == (0, "") and done.out.startswith(" ".join(["Usage: weightdecay", *command]))
+    assert "..." not in done.out, "a sentence is cut short"
+
+
+def test_without_a_command_there_is_help(run: Run) -> None:
+    done = run()
+    assert done.code == 2 and "Commands:" in done.out + done.err
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version").out == f"weightdecay {wd.__version__}\n"
+
+
+def test_a_defect_of_ours_stays_a_traceback() -> None:
+    with pytest.raises(ValueError, match="could not be broadcast"), sentences():
+        np.zeros(2) + np.zeros(3)
+    with pytest.raises(TypeError), sentences():
+        raise TypeError("a defect")
+
+
+def test_interrupted_work_is_code_130(run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wd, "tune", interrupted, raising=False)
+    done = run("tune", data, *PLAIN, "--report", tmp_path / "report.html", "--json")
+    assert (done.code, done.out, done.err) == (130, "", "weightdecay: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
+def test_the_interrupt_key_is_code_130(tmp_path: Path) -> None:
+    """The data come through a pipe that stays open: when it is open for writing the command waits for data."""
+    os.mkfifo(tmp_path / "data.csv")
+    words = [*COMMAND, "tune", str(tmp_path / "data.csv"), "--target", "y"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with open(tmp_path / "data.csv", "w"):
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (130, "", "weightdecay: interrupted\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize("command", ["tune", "path"])
+def test_nobody_reads_the_answer(command: str, data: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = shell(command, data, *PLAIN, "--json", stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_full_disk_is_a_sentence(words: tuple[str, ...], data: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = shell("path", data, *PLAIN, *words, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == "weightdecay: the answer cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell")
+def test_closed_streams_are_silence(data: Path) -> None:
+    line = f'"$@" path {data} --target y --drop w,group >&- 2>&-'
+    done = subprocess.run(["sh", "-c", line, "sh", *COMMAND], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_process_of_its_own_writes_the_same(run: Run, data: Path) -> None:
+    done = shell("tune", data, *PLAIN, "--cv", "5")
+    expected = run("tune", data, *PLAIN, "--cv", "5")
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected.out, "")
+
+
+def test_a_terminal_without_the_letters_gets_codes(data: Path) -> None:
+    done = shell("tune", data, *PLAIN, env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii() and r"\xb1" in done.stdout
+
+
+LOADED = """
+import sys
+from weightdecay.cli.app import main
+sys.argv = ["weightdecay", *{words!r}]
+main()
+print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "kept_away"),
+    [
+        (["--help"], ["numpy", "scipy", "sklearn", "polars", "matplotlib", "rich", "jinja2", "torch"]),
+        (["tune", "--help"], ["numpy", "scipy", "sklearn", "polars", "matplotlib", "rich", "jinja2", "torch"]),
+        (["--version"], ["numpy", "scipy", "sklearn", "polars", "matplotlib", "rich", "jinja2", "torch"]),
+        (["tune"], ["numpy", "scipy", "sklearn", "polars", "matplotlib", "rich", "jinja2", "torch"]),
+        (["convert", "1", "--from", "decay", "--to", "decay"], ["scipy", "sklearn", "polars", "matplotlib", "jinja2"]),
+        (["tune", "no.csv", "--target", "y"], ["sklearn", "polars", "matplotlib", "jinja2", "torch"]),
+        (["tune", "{data}", "--target", "y", "--drop", "w,group"], ["matplotlib", "jinja2", "torch", "pandas"]),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(words: list[str], kept_away: list[str], data: Path) -> None:
+    code = LOADED.format(words=[word.format(data=data) for word in words], heavy=kept_away)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -1,0 +1,120 @@
+"""A report read back: its elements, numbers and pictures, and whether anything in it could run or load."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+# Elements with no end tag.
+VOID = {"meta", "img", "br"}
+ELEMENTS = set(
+    "html head meta title style body main h1 h2 h3 section div p ul li strong span figure img table caption thead "
+    "tbody tr th td bdi data details summary dl dt dd".split()
+)
+ATTRIBUTES = set("lang charset http-equiv content name class src alt scope value aria-label".split())
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@dataclass
+class Sheet:
+    """A table: its caption, the names of its columns, and per row the texts and the full values of its cells."""
+
+    caption: str = ""
+    header: list[str] = field(default_factory=list)
+    rows: list[list[tuple[str, str | None]]] = field(default_factory=list)
+
+
+class Report(HTMLParser):
+    """The elements of a report, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[tuple[str, str]] = []
+        self.tables: list[Sheet] = []
+        self.value: str | None = None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append(Sheet())
+        if tag == "tr" and "tbody" in self.open:
+            self.tables[-1].rows.append([])
+        if tag == "td":
+            self.tables[-1].rows[-1].append(("", None))
+        if tag == "data":
+            self.tables[-1].rows[-1][-1] = ("", dict(attrs)["value"])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        where = self.open[-1] if self.open else ""
+        self.texts.append((where, data))
+        if "caption" in self.open:
+            self.tables[-1].caption += data
+        if where == "th":
+            self.tables[-1].header.append(data)
+        if "td" in self.open:
+            text, value = self.tables[-1].rows[-1][-1]
+            self.tables[-1].rows[-1][-1] = (text + data, value)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(f"a comment: {data}")
+
+    def table(self, caption: str) -> Sheet:
+        """The first table whose caption starts so."""
+        return next(one for one in self.tables if one.caption.startswith(caption))
+
+    def column(self, caption: str, name: str) -> list[float]:
+        """The full values of a column of numbers."""
+        sheet = self.table(caption)
+        at = sheet.header.index(name)
+        return [float(row[at][1]) if row[at][1] is not None else float("nan") for row in sheet.rows]
+
+    def words(self) -> str:
+        """All that can be read."""
+        return "\n".join(text for where, text in self.texts if where != "style")
+
+    def pictures(self) -> list[bytes]:
+        """The images, as SVG."""
+        addresses = [str(attrs["src"]) for tag, attrs in self.elements if tag == "img"]
+        start = "data:image/svg+xml;base64,"
+        assert all(one.startswith(start) for one in addresses)
+        return [base64.b64decode(one.removeprefix(start), validate=True) for one in addresses]
+
+
+def assert_harmless(text: str) -> Report:
+    """The report has only elements that show, its policy first, and nothing that runs or loads; the report, read."""
+    page = Report(text)
+    assert not page.open
+    assert page.elements[2:4] == [
+        ("meta", {"charset": "utf-8"}),
+        ("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
+    ]
+    assert {tag for tag, _ in page.elements} <= ELEMENTS
+    assert {name for _, attrs in page.elements for name in attrs} <= ATTRIBUTES
+    assert [attrs["http-equiv"] for tag, attrs in page.elements if "http-equiv" in attrs] == ["Content-Security-Policy"]
+    (style,) = (text for where, text in page.texts if where == "style")
+    assert "url(" not in style and "@import" not in style
+    for picture in page.pictures():
+        assert_inert(picture)
+    return page
+
+
+def assert_inert(svg: bytes) -> None:
+    """An SVG picture holds shapes and text: nothing that runs, and nothing that is loaded."""
+    for element in ElementTree.fromstring(svg).iter():
+        kind = element.tag.rpartition("}")[2]
+        assert kind not in {"script", "foreignObject", "image", "a", "iframe", "animate", "set"}
+        for name, value in element.attrib.items():
+            assert not name.lower().startswith("on")
+            assert not name.endswith("href") or value.startswith("#")
+            assert "url(" not in value or value.startswith("url(#")

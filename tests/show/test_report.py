@@ -1,0 +1,253 @@
+"""The report: one harmless file with the same numbers as everywhere else, written wholly or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from rich.console import Console
+
+import weightdecay as wd
+from show.hostile import NAMES
+from show.pages import assert_harmless
+from show.records import GRID, data, decay_path, tuning
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.tuning import Known, Tuning
+from weightdecay.records.verdict import brief
+from weightdecay.show import terminal
+from weightdecay.show.report import html, report
+from weightdecay.show.sanitize import for_html
+
+FINDINGS = (
+    Finding("WD001", "error", "the first thing is wrong", "mend it"),
+    Finding("WD002", "warning", "the second may mislead", "look at it"),
+    Finding("WD003", "info", "the third is good to know", ""),
+)
+BOTH_ENDS = np.array([0.0, *GRID, math.inf])
+
+
+def number(value: object) -> float:
+    """A number of the JSON."""
+    return float(value)  # "inf" and "nan" travel as words
+
+
+def test_it_says_all_that_is_known():
+    record = tuning(findings=FINDINGS)
+    page = assert_harmless(html(record))
+    words = page.words()
+    for line in record.verdict.splitlines():
+        assert line in words
+    for finding in FINDINGS:
+        assert finding.code in words and finding.message in words and finding.remedy in words
+    assert [attrs["class"] for tag, attrs in page.elements if tag == "li"] == ["error", "warning", "info"]
+    assert record.command in words
+    assert f"weightdecay {wd.__version__}" in words and f"numpy {np.__version__}" in words
+    assert len(page.pictures()) == 2
+    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["Coefficients", "Without", "Held-out"]
+
+
+@pytest.mark.parametrize("decays", [GRID, BOTH_ENDS, [0.1], [0.0, math.inf]], ids=["grid", "ends", "one", "two"])
+def test_page_json_and_terminal_show_the_same_numbers(decays):
+    record = tuning(decays=decays)
+    told = json.loads(record.to_json())
+    page = assert_harmless(html(record))
+    columns = {
+        "decay": told["decays"],
+        "mean": told["mean"],
+        "standard error": told["standard_error"],
+        "paired": told["paired"],
+        "degrees of freedom": told["path"]["df"],
+        "training": told["path"]["train_loss"],
+        "gcv": told["opinions"]["gcv"],
+    }
+    assert page.table("Held-out").header == [*columns]
+    for name, values in columns.items():
+        np.testing.assert_array_equal(page.column("Held-out", name), [number(value) for value in values])
+    chosen = told["path"]["decays"].index(told["decay"])
+    coefficients = [told["path"]["intercept"][chosen], *told["path"]["coef"][chosen]]
+    np.testing.assert_array_equal(page.column("Coefficients", "coefficient"), coefficients)
+    assert [row[0][0] for row in page.table("Coefficients").rows] == ["intercept", *told["columns"]]
+    for name, key in (("decay", "decay"), ("held-out mean squared error", "mean")):
+        expected = [number(one[key]) for one in told["references"]]
+        assert page.column("Without", name) == expected
+    # What is read is what is meant, in four digits; the terminal shows the same words.
+    for sheet in page.tables:
+        for row in sheet.rows:
+            assert all(text == brief(float(value)) for text, value in row if value is not None)
+    console = Console(width=200, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.tuning(record))
+    read = {row[0][0]: [text for text, _ in row] for row in page.table("Held-out").rows}
+    rows = [line.split() for line in capture.get().split("± SE")[1].splitlines()[2:] if line.strip()]
+    assert len(rows) >= min(len(record.decays), 5)
+    for decay, mean, *_ in rows:
+        assert read[decay][1] == mean
+
+
+def test_remarks_stand_at_their_decays():
+    record = tuning()
+    page = assert_harmless(html(replace(record, rule="1se", decay=record.decay_1se)))
+    remarks = {float(row[0][1]): row[-1][0] for row in page.table("Held-out").rows if row[-1][0]}
+    assert remarks == {record.decay_min: "best", record.decay_1se: "in use, 1-SE"}
+
+
+def test_what_decay_leaves_is_the_share_of_the_coefficient():
+    record = tuning()
+    page = assert_harmless(html(record))
+    chosen, least = record.path.coef[record.best], record.path.coef[0]
+    shares = [row[-1][0] for row in page.table("Coefficients").rows[1:]]
+    assert shares == [f"{100 * a / b:.0f} %" for a, b in zip(chosen, least, strict=True)]
+
+
+@pytest.mark.parametrize("group", range(0, len(NAMES), 18))
+def test_names_from_data_stay_text(group):
+    names = tuple(NAMES[group : group + 18])
+    X, y = data(p=len(names))
+    findings = tuple(Finding("WD001", "warning", f"column {name!s} is odd", f"drop {name!s}") for name in names)
+    everything = "".join(names)[:300]
+    record = replace(
+        tuning(X, y, GRID[::4], columns=names, findings=findings, command="weightdecay tune " + everything),
+        rule=everything,
+        cv=everything,
+        scoring=everything,
+        model_name=everything,
+    )
+    text = html(record)
+    page = assert_harmless(text)
+    assert "\x1b" not in text and "\x00" not in text
+    assert [row[0][0] for row in page.table("Coefficients").rows[1:]] == [for_html(name) for name in names]
+    told = [text for where, text in page.texts if where == "p" and text.startswith("drop ")]
+    assert told == [for_html(f"drop {name!s}", 1000) for name in names]
+
+
+def wide(columns: int, decays: int, name: str) -> Tuning:
+    """A tuning over many columns and decays."""
+    rng = np.random.default_rng(0)
+    X, y = data()
+    grid = np.geomspace(1e-6, 1e6, decays)
+    record = tuning(X, y, grid)
+    coef = rng.standard_normal(columns) / (1 + np.outer(grid, 10 ** rng.uniform(-3, 3, columns)))
+    names = tuple(name.format(j) for j in range(columns))
+    path = DecayPath(
+        grid, coef, np.zeros(decays), coef.sum(axis=1) ** 2, record.path.train_loss, ("exact",) * decays, names
+    )
+    opinions = {key: record.mean * rng.random(decays) for key in ("gcv", "evidence")}
+    return replace(record, columns=names, later=Known(opinions, path, FINDINGS))
+
+
+@pytest.mark.parametrize("name", ["column {}", "<" * 60 + "{}" + "<script>" * 2000])
+def test_a_thousand_columns_and_a_hundred_decays_stay_under_500_kilobytes(name):
+    text = html(wide(1000, 100, name))
+    assert len(text.encode()) < 500_000
+    page = assert_harmless(text)
+    assert len(page.table("Held-out").rows) == 100
+    assert len(page.table("Coefficients").rows) == 201
+    assert "The 200 largest of 1000" in page.words()
+
+
+def test_the_largest_coefficients_are_kept():
+    record = wide(1000, 10, "column {}")
+    page = assert_harmless(html(record))
+    chosen = record.path.coef[record.best]
+    shown = {int(row[0][0].split()[1]) for row in page.table("Coefficients").rows[1:]}
+    assert shown == set(np.argsort(-np.abs(chosen))[:200].tolist())
+
+
+def test_two_hundred_targets_are_summed_up():
+    record = tuning(decays=np.geomspace(1e-4, 1e3, 100), targets=200)
+    text = html(record)
+    assert len(text.encode()) < 500_000
+    page = assert_harmless(text)
+    headings = [text for where, text in page.texts if where == "h2"]
+    assert headings == ["All targets together", *(f"Target {k}" for k in range(1, 5))]
+    assert "196 more targets are not shown here" in page.words()
+    curve = [sheet for sheet in page.tables if sheet.caption.startswith("Held-out")][1]
+    assert [float(row[1][1]) for row in curve.rows] == record.targets[0].mean.tolist()
+
+
+def test_undefined_numbers_are_left_empty():
+    record = tuning()
+    nothing = np.full(len(record.decays), math.nan)
+    bare = replace(
+        record,
+        standard_error=nothing,
+        paired=nothing,
+        decay_1se=math.nan,
+        plausible=(math.nan, math.nan),
+        window=(math.nan, math.nan),
+    )
+    page = assert_harmless(html(bare))
+    assert np.isnan(page.column("Held-out", "standard error")).all()
+    assert "nan" not in page.words()
+
+
+def test_a_record_from_json_makes_the_same_bytes():
+    record = tuning(decays=BOTH_ENDS[::4], findings=FINDINGS, targets=1)
+    assert html(Tuning.from_json(record.to_json())) == html(record)
+
+
+def test_without_its_path_the_record_still_makes_a_report():
+    page = assert_harmless(html(replace(tuning(), later=Known())))
+    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["Without", "Held-out"]
+    assert len(page.pictures()) == 1
+
+
+def test_the_users_style_of_figures_neither_matters_nor_changes():
+    record = tuning(decays=GRID[::4])
+    first = html(record)
+    with mpl.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.facecolor": "red", "text.usetex": False}):
+        before = dict(mpl.rcParams)
+        assert html(record) == first
+        assert dict(mpl.rcParams) == before
+
+
+def test_the_file_is_the_page(tmp_path):
+    record = tuning(decays=GRID[::4])
+    assert report(record, str(tmp_path / "out.html")) == (tmp_path / "out.html").resolve()
+    assert (tmp_path / "out.html").read_text(encoding="utf-8") == html(record)
+    assert os.listdir(tmp_path) == ["out.html"]
+
+
+def test_what_fails_leaves_the_old_report(tmp_path):
+    old = tmp_path / "out.html"
+    old.write_text("old")
+    broken = replace(tuning(decays=GRID[::4]), references=(None,))
+    with pytest.raises(AttributeError):
+        report(broken, old)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        report(tuning(decays=GRID[::4]), tmp_path / "missing" / "out.html")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        report(tuning(decays=GRID[::4]), tmp_path)
+    assert old.read_text() == "old" and os.listdir(tmp_path) == ["out.html"]
+
+
+@pytest.mark.parametrize("wrong", [None, {"decay": 1.0}, 0.1])
+def test_only_a_tuning_makes_a_report(wrong, tmp_path):
+    with pytest.raises(TypeError, match=r"needs a Tuning, not (NoneType|dict|float); pass what wd\.tune returned"):
+        report(wrong, tmp_path / "out.html")
+
+
+@pytest.mark.parametrize("cv", ["loo", 5])
+def test_a_real_tuning_makes_a_report(cv, repository, tmp_path):
+    table = wd.read(repository / "examples" / "diabetes.csv", "progression")
+    record = wd.tune(wd.LinearRegression(), table.X, table.y, cv=cv)
+    file = wd.report(record, tmp_path / "out.html")
+    page = assert_harmless(file.read_text(encoding="utf-8"))
+    told = json.loads(record.to_json())
+    assert page.column("Held-out", "mean") == told["mean"]
+    assert [row[0][0] for row in page.table("Coefficients").rows[1:]] == list(record.columns)
+    np.testing.assert_allclose(page.column("Coefficients", "coefficient")[1:], record.model.coef_, rtol=1e-9)
+
+
+def test_hand_made_paths_are_what_the_pages_show():
+    # The oracle itself: at no decay its coefficients are least squares.
+    X, y = data()
+    path = decay_path(X, y, np.array([0.0]), ())
+    expected = np.linalg.lstsq(np.column_stack([np.ones(len(y)), X]), y, rcond=None)[0]
+    np.testing.assert_allclose([path.intercept[0], *path.coef[0]], expected)

@@ -1,0 +1,90 @@
+"""A search in a space of other parameters: every setting tuned, and all of them in a table of trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import ElasticNet, Ridge
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+import weightdecay as wd
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60, 5)) * [1, 10, 1, 1, 1]
+Y = X[:, 0] + 0.1 * X[:, 1] + RNG.standard_normal(60) + 5
+DECAYS = [0.01, 0.1, 1.0]
+
+
+def test_every_setting_is_tuned_and_the_best_is_returned() -> None:
+    space = {"standardize": [True, False], "fit_intercept": [True, False]}
+    tuning = wd.tune(wd.LinearRegression(), X, Y, cv=5, space=space)
+    assert len(tuning.trials) == 4
+    for trial in tuning.trials:
+        alone = wd.tune(wd.LinearRegression(**trial.params), X, Y, cv=5)
+        assert trial.decay == alone.decay
+        assert trial.mean == alone.mean[alone.best]
+        assert trial.standard_error == alone.standard_error[alone.best]
+    means = [trial.mean for trial in tuning.trials]
+    assert means == sorted(means)
+    best = wd.tune(wd.LinearRegression(**tuning.trials[0].params), X, Y, cv=5)
+    np.testing.assert_array_equal(tuning.mean, best.mean)
+    assert tuning.trials[0].params["fit_intercept"] is True
+    assert wd.Tuning.from_json(tuning.to_json()) == tuning
+
+
+def test_steps_of_a_pipeline_may_be_tried() -> None:
+    pipeline = Pipeline([("scale", StandardScaler()), ("ridge", Ridge())])
+    tuning = wd.tune(pipeline, X, Y, decays=DECAYS, space={"scale": [StandardScaler(), MinMaxScaler(), "passthrough"]})
+    assert len(tuning.trials) == 3
+    assert wd.Tuning.from_json(tuning.to_json()) == tuning
+
+
+def test_a_random_search_tries_some_settings_once() -> None:
+    def tried(**more: Any) -> list[float]:
+        space = {"l1_ratio": np.linspace(0.05, 1.0, 20)}
+        tuning = wd.tune(ElasticNet(), X, Y, decays=[0.1], cv=3, space=space, search="random", **more)
+        return [float(trial.params["l1_ratio"]) for trial in tuning.trials]
+
+    assert len(tried()) == 10
+    four = tried(n_candidates=4)
+    assert len(four) == len(set(four)) == 4
+    assert four == tried(n_candidates=4, random_state=0)
+    assert four != tried(n_candidates=4, random_state=1)
+    assert len(tried(n_candidates=50)) == 20
+
+
+def test_folds_given_as_a_generator_serve_every_setting() -> None:
+    space = {"fit_intercept": [True, False]}
+    folds = KFold(3).split(X)
+    tuning = wd.tune(Ridge(), X, Y, decays=DECAYS, cv=folds, space=space)
+    assert len(tuning.trials) == 2
+    np.testing.assert_array_equal(
+        tuning.losses, wd.tune(Ridge(**tuning.trials[0].params), X, Y, decays=DECAYS, cv=KFold(3)).losses
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"space": {"fit_intercept": True}}, "space['fit_intercept'] = True: expected a sequence"),
+        ({"space": {"fit_intercept": []}}, "space['fit_intercept'] = []: expected a sequence"),
+        ({"space": {"solver": "svd"}}, "space['solver'] = 'svd': expected a sequence"),
+        ({"space": {"fit_intercept": [True]}, "search": "genetic"}, "search='genetic' is not known"),
+        ({"space": {"fit_intercept": [True]}, "n_candidates": 3}, "n_candidates=3: it is a number of at least 1, and"),
+        ({"space": {"fit_intercept": [True]}, "search": "random", "n_candidates": 0}, "n_candidates=0"),
+        ({"space": {"decay": [0.1]}}, "space has 'decay', which is tuned for every setting"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_told(more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        wd.tune(Ridge(), X, Y, decays=DECAYS, **more)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_an_unknown_parameter_is_told_by_the_estimator() -> None:
+    with pytest.raises(ValueError, match="Invalid parameter 'l2'"):
+        wd.tune(Ridge(), X, Y, decays=DECAYS, space={"l2": [1]})
