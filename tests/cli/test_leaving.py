@@ -65,11 +65,11 @@ def test_bad_data_are_one_sentence_and_code_1(
     [
         ("--cv 61", "cv=61 folds need at least 61 rows, got 60; give fewer folds"),
         ("--group a --cv loo", "cv='loo' would split groups"),
-        ("--rule 1se --scoring r2", "rule='1se' needs a standard error"),
-        ("--scoring roc_auc", "this scoring needs probabilities or decisions between classes"),
-        ("--scoring neg_log_loss --cv 3", "this scoring needs probabilities or decisions between classes"),
-        ("--scoring accuracy --cv 3", "Classification metrics"),
-        ("--scoring neg_mean_squared_log_error --cv 3", "negative"),
+        ("--rule 1se --scoring r2 --cv loo", "rule='1se' needs a standard error"),
+        ("--scoring roc_auc", "(it needs probabilities or decisions between classes); give a scorer"),
+        ("--scoring neg_log_loss --cv 3", "(it needs probabilities or decisions between classes); give a scorer"),
+        ("--scoring accuracy --cv 3", "the scoring cannot judge predictions of numbers ("),
+        ("--scoring neg_mean_squared_log_error --cv 3", "Logarithmic"),
         ("--decay-exempt e", "column 'e' to exempt from decay is none of the columns to learn from"),
         ("--decay-exempt y", "column 'y' to exempt from decay"),
         ("--drop z", "column to drop 'z' is not in"),
@@ -121,7 +121,7 @@ def test_a_wrong_call_is_code_2_before_the_data_are_read(
     monkeypatch.setattr(wd, "read", None, raising=False)
     done = run(*(word.format(data=data) for word in words.split()))
     assert (done.code, done.out) == (2, "")
-    assert told in done.err and "Usage: weightdecay" in done.err
+    assert told in done.err and "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
@@ -129,7 +129,7 @@ def test_a_wrong_call_is_code_2_before_the_data_are_read(
 def test_help_is_code_0(command: list[str], word: str, run: Run) -> None:
     done = run(*command, word)
     assert (done.code, done.err) == (0, "") and done.out.startswith(" ".join(["Usage: weightdecay", *command]))
-    assert "..." not in done.out, "a sentence is cut short"
+    assert "..." not in done.out.replace("[ARGS]...", ""), "a sentence is cut short"
 
 
 def test_without_a_command_there_is_help(run: Run) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
+import shlex
+import shutil
+import subprocess
 
 import pytest
 import typer
@@ -35,7 +39,7 @@ def test_a_lattice_has_its_ends_and_one_ratio(low: float, factor: float, count: 
     assert values is not None and len(values) == count
     assert values[0] == low and values[-1] == high
     ratio = (high / low) ** (1 / (count - 1))
-    assert all(b / a == pytest.approx(ratio, rel=1e-9) for a, b in zip(values, values[1:], strict=False))
+    assert all(b / a == pytest.approx(ratio, rel=1e-9) for a, b in itertools.pairwise(values))
 
 
 def test_a_list_of_decays_is_read_as_floats() -> None:
@@ -59,16 +63,19 @@ def test_folds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("plain.csv", "plain.csv"),
-        ("with space", "'with space'"),
-        ("it's", "'it'\"'\"'s'"),
-        ("größe", "größe'"[:-1]),
-        ("a\nb", "$'a\\012b'"),
-        ("it's\x1b", "$'it\\'s\\033'"),
-        ("back\\slash\n", "$'back\\\\slash\\012'"),
-    ],
+    "text", ["plain.csv", "with space", "it's", "größe 名前", "", "*", "$HOME", "`ls`", "!!", "-x", "~"]
 )
-def test_words_for_a_shell(text: str, word: str) -> None:
-    assert options.shell_word(text) in (word, f"'{word}'")
+def test_a_word_that_can_be_seen_is_quoted_for_any_shell(text: str) -> None:
+    assert shlex.split(options.shell_word(text)) == [text]
+
+
+UNSEEN = ["a\nb", "it's\x1b", "back\\slash\n", "\u202eabc", "a\t'\"$x`", "\x7f", "\U000e0041", "name\udcff.csv"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="$'…' is bash's")
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_word_that_cannot_be_seen_is_spelled_out(text: str) -> None:
+    word = options.shell_word(text)
+    assert word.isprintable()
+    told = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert told == text.encode("utf-8", "surrogateescape")

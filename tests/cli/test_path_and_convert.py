@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import weightdecay as wd
+from weightdecay.records.verdict import brief
 
 Run = Callable[..., Any]
 PLAIN = ("--target", "y", "--drop", "w,group")
@@ -73,17 +76,17 @@ def test_of_many_columns_the_largest_are_shown_and_the_rest_counted(run: Run, tm
     assert "The 30 largest of 50 coefficients; --json has them all." in out
 
 
-def test_numbers_are_whole_on_a_narrow_terminal(run: Run, data: Path, tmp_path: Path) -> None:
+def test_numbers_are_whole_on_a_narrow_terminal(data: Path, tmp_path: Path) -> None:
     long = data.read_text().replace("a,b,", "the first of all the columns,the second of all the columns,", 1)
     (tmp_path / "long.csv").write_text(long)
-    told = wd.read(tmp_path / "long.csv", "y", drop=["w", "group"])
-    from rich.console import Console
-
-    console = Console(width=80, force_terminal=False, record=True, file=open("/dev/null", "w"))
-    console.print(wd.terminal.path(wd.path(wd.LinearRegression(), told.X, told.y), told))
+    table = wd.read(tmp_path / "long.csv", "y", drop=["w", "group"])
+    path = wd.path(wd.LinearRegression(), table.X, -1e-5 * table.y, np.geomspace(1e-5, 10, 6))
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(wd.terminal.path(path, table))
     text = console.export_text()
     assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
-    assert "…" not in text.split("decays:")[1].replace("columns…", "")
+    for number in [*path.coef.ravel(), *path.intercept, *path.df, *path.decays]:
+        assert f" {brief(number)} " in text
 
 
 FACTS = {"n_samples": 442, "y_std": 77.0, "x_std": 2.0, "learning_rate": 0.1, "batch_size": 32}

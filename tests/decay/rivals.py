@@ -46,6 +46,8 @@ def classified() -> Iterator[Fit]:
         for mix in (0.0, 0.5, 1.0):
             solver = "newton-cholesky" if mix == 0 else "saga"
             m = linear_model.LogisticRegression(C=0.3, l1_ratio=mix, solver=solver, tol=1e-12, max_iter=100_000)
+            if mix and m.penalty == "l2":  # before scikit-learn 1.8 the mix counted only under this name
+                m.set_params(penalty="elasticnet")
             m.fit(X, z, weights)
             yield made(
                 "sklearn.LogisticRegression.C", "log", 0.3, m, mix=mix, columns="scaled", weighted=weights is not None

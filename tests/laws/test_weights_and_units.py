@@ -178,3 +178,17 @@ def test_degrees_of_freedom_are_the_trace_of_the_hat_matrix(shape: str) -> None:
     for row in range(2):
         fitted = X @ unit.coef[row].T + unit.intercept[row]  # column k: the fit to the k-th unit vector
         np.testing.assert_allclose(np.trace(fitted) - 1.0, path.df[row], rtol=1e-8)
+
+
+@pytest.mark.parametrize("n", [40, 3000])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_copies_of_an_exempt_column_count_once(n: int, fit_intercept: bool) -> None:
+    """Degrees of freedom of undecayed columns are their rank, through triangles as through moments."""
+    X, y = regression(n, 120 if n > 1000 else 5)
+    X = np.column_stack([X, X[:, 0], np.zeros(n)])
+    weights = np.ones(X.shape[1])
+    weights[[0, -2]] = 0.0
+    model = wd.LinearRegression(fit_intercept=fit_intercept, decay_weights=weights)
+    path = wd.path(model, X, y, [1e-6, 1.0, np.inf])
+    np.testing.assert_allclose(path.df[-1], 1.0, atol=1e-9)
+    assert path.df[0] <= X.shape[1] - 2 + 1e-9

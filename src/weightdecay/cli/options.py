@@ -153,8 +153,8 @@ def shell_word(text: str) -> str:
     """A word for a shell; what cannot be seen is spelled out."""
     if text.isprintable():
         return shlex.quote(text)
-    spelled = (letter if letter.isprintable() else _spelled(letter) for letter in text)
-    return "$'" + "".join(letter.replace("'", r"\'") if letter == "'" else letter for letter in spelled) + "'"
+    spelled = (_spelled(letter) if letter in "\\'" or not letter.isprintable() else letter for letter in text)
+    return f"$'{''.join(spelled)}'"
 
 
 def _spelled(letter: str) -> str:

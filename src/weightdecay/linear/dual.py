@@ -73,17 +73,17 @@ class DualFit:
 
     def duals(self, precisions: Array) -> Array:
         """α(Λ), shape (L, n_train, t); zeros at Λ = inf."""
-        alpha = np.zeros((len(precisions), *self.y.shape))
+        found = np.zeros((len(precisions), *self.y.shape))
         finite = np.isfinite(precisions)
         size = float(np.trace(self.projected[0]))
         safe = finite & (precisions > SMALL_PRECISION * size) & ("spectrum" not in self.__dict__)
         if safe.any():
-            alpha[safe] = self.factor.solutions(precisions[safe])
+            found[safe] = self.factor.solutions(precisions[safe])
         rest = finite & ~safe
         if rest.any():
             # α matters only through K̃α: directions without eigenvalue may be left out.
-            alpha[rest] = self.spectrum.solutions(precisions[rest])
-        return alpha
+            found[rest] = self.spectrum.solutions(precisions[rest])
+        return found
 
     def predictions(self, rows: Index, precisions: Array) -> Array:
         """Predictions for some rows, shape (L, len(rows), t)."""
@@ -179,15 +179,15 @@ def _norms(A: Array) -> Array:
 
 def dual_models(rows: Rows, fit: DualFit, precisions: Array) -> tuple[Array, Array]:
     """Coefficients (L, t, p) and intercepts (L, t), from one more pass over the columns."""
-    alpha = fit.duals(precisions)
-    L, m, t = alpha.shape
-    V = (alpha * fit.root[:, None]).transpose(0, 2, 1).reshape(L * t, m)
+    duals = fit.duals(precisions)
+    L, m, t = duals.shape
+    V = (duals * fit.root[:, None]).transpose(0, 2, 1).reshape(L * t, m)
     coef = np.zeros((L * t, rows.p))
     for block, part in column_blocks(rows.X):
         X: Any = part[fit.train] - fit.columns.mean[block]
         coef[:, block] = (V @ X) / fit.columns.scale[block] ** 2
     coef = coef.reshape(L, t, rows.p)
-    inner = (fit.kernel[fit.train] * fit.root[:, None]) @ alpha  # (L, m, t)
+    inner = (fit.kernel[fit.train] * fit.root[:, None]) @ duals  # (L, m, t)
     rest = fit.inverse @ (fit.y - inner)  # (L, h, t)
     start = rest.shape[1] - len(fit.columns.exempt)
     coef[:, :, fit.columns.exempt] = np.swapaxes(rest[:, start:], 1, 2)

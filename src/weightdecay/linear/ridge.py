@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
@@ -176,7 +178,9 @@ class RidgeProblem:
     def _refined(self, decay: float, coef: Array, intercept: Array) -> tuple[Array, Array, str]:
         """The model again by an orthogonal factorisation with residuals in extended precision."""
         if self.side.name == "krylov":
-            return coef, intercept, "not converged: more digits need max_iter or a larger decay"
+            note = "not converged: more digits need max_iter or a larger decay"
+            warnings.warn(note, ConvergenceWarning, stacklevel=4)
+            return coef, intercept, note
         dense = self.rows.X if isinstance(self.rows.X, np.ndarray) else self.rows.X.toarray()
         centre = self.centre if self.centre.any() else None
         refined = solve_refined(

@@ -139,11 +139,11 @@ class Wide:
     def models(self, precisions: Array) -> Models:
         """From the factorised kernel."""
         coef, intercept = dual_models(self.rows, self.whole, precisions)
-        residual, alpha = self.whole.training_residuals(precisions), self.whole.duals(precisions)
+        residual, duals = self.whole.training_residuals(precisions), self.whole.duals(precisions)
         K, _ = self.whole.projected
         rss = np.einsum("lmt,lmt->lt", residual, residual)
         finite = np.where(np.isfinite(precisions), precisions, 0.0)[:, None]
-        shrunk = rss + finite * np.einsum("lmt,lmt->lt", alpha, K @ alpha)
+        shrunk = rss + finite * np.einsum("lmt,lmt->lt", duals, K @ duals)
         eigenvalues = self._eigenvalues()
         df, log_det = spectral_sums(eigenvalues, precisions)
         df = df + self.whole.basis.shape[1] - int(self.design.fit_intercept)

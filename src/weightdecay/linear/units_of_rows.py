@@ -79,6 +79,12 @@ class Scaling:
 def extremes(X: Any) -> tuple[Array, NDArray[np.bool_]]:
     """Largest absolute value of each column, and which columns hold nan or inf; one pass."""
     largest, bad = np.zeros(X.shape[1]), np.zeros(X.shape[1], dtype=bool)
+    if sparse.issparse(X):
+        stored = X.tocoo()
+        finite = np.isfinite(stored.data)
+        bad[stored.col[~finite]] = True
+        np.maximum.at(largest, stored.col[finite], np.abs(stored.data[finite]))
+        return largest, bad
     for block, part in column_blocks(X):
         size = np.abs(part).max(axis=0, initial=0.0)
         bad[block] = ~np.isfinite(size)

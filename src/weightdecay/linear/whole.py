@@ -125,11 +125,31 @@ class Whole:
         scaled = coef[:, :, roles.decayed] * roles.scale
         finite = np.where(np.isfinite(precisions), precisions, 0.0)
         shrunk = rss + finite[:, None] * np.einsum("ltq,ltq->lt", scaled, scaled)
-        df += len(roles.exempt)
+        undecayed = self._undecayed(triangular=bool(exact.any()))
+        df += undecayed - int(self.design.fit_intercept)
         coef = coef + self.centre
         intercept = intercept + self.shift.y - coef @ self.shift.x
-        undecayed = len(roles.exempt) + int(self.design.fit_intercept)
         return Models(coef, intercept, rss, shrunk, df, log_det, exact & (not self.small), undecayed)
+
+    def _undecayed(self, *, triangular: bool) -> int:
+        """Rank of intercept and exempt columns: copies of one column count once."""
+        if triangular:
+            head = self.triangular.head
+            norm = np.sqrt(np.einsum("ij,ij->j", head, head))
+            return int(np.linalg.matrix_rank(head / np.where(norm > 0, norm, 1.0), tol=1e-13)) if head.size else 0
+        return int(self._head_root[1].shape[1])
+
+    @cached_property
+    def _head_root(self) -> tuple[NDArray[np.intp], Array]:
+        """Intercept and exempt columns among (1, x), and the inverse square root of their block of the moments."""
+        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + self.reduced.roles.exempt]).astype(np.intp)
+        if not len(head):
+            return head, np.zeros((0, 0))
+        block = self.moments.zz[np.ix_(head, head)]
+        root = np.sqrt(np.maximum(np.diagonal(block), np.finfo(float).tiny))
+        d, V = np.linalg.eigh(block / np.outer(root, root))
+        keep = d > 1e-13
+        return head, (V[:, keep] / np.sqrt(d[keep])) / root[:, None]
 
     def _sides(self, exact: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], GramFit | TriangularFit, Array]]:
         """Which decays go through the moments and which through the triangle."""
@@ -159,12 +179,7 @@ class Whole:
     def _rotation_of_moments(self) -> Rotation:
         """Through the inverse square root of the undecayed block of the moments."""
         roles, moments = self.reduced.roles, self.moments
-        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + roles.exempt]).astype(np.intp)
-        block = moments.zz[np.ix_(head, head)]
-        root = np.sqrt(np.maximum(np.diagonal(block), np.finfo(float).tiny))
-        d, V = np.linalg.eigh(block / np.outer(root, root)) if len(head) else (np.zeros(0), np.zeros((0, 0)))
-        keep = d > 1e-13
-        inverse = (V[:, keep] / np.sqrt(d[keep])) / root[:, None]
+        head, inverse = self._head_root
         head_x = inverse.T @ moments.zz[np.ix_(head, 1 + roles.decayed)]
         return self._assembled(roles.exempt, inverse, (self.diagonal, roles, head_x), inverse.T @ moments.zy[head])
 

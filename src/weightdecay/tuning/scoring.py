@@ -34,10 +34,7 @@ class Predicted(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _no_classes(self) -> Any:
         """Refuse scorers of classifiers, which look for these methods."""
-        raise ValueError(
-            "this scoring needs probabilities or decisions between classes, and the model predicts numbers; "
-            "give a scorer of regression, such as 'r2' or 'neg_mean_absolute_error'"
-        )
+        raise ValueError("it needs probabilities or decisions between classes")
 
     predict_proba = property(_no_classes)
     decision_function = property(_no_classes)
@@ -64,6 +61,11 @@ def scoring_name(scoring: Any, loss_name: str) -> str:
 def loss_of_predictions(scorer: Scorer, X: Any, y: Array, prediction: Array, weight: Array | None) -> float:
     """−score of predictions (m,) or (m, t) on held-out rows; weights go to the scorer, which says if it takes none."""
     held = Predicted(prediction)
-    if weight is None:
-        return -float(scorer(held, X, y))
-    return -float(scorer(held, X, y, sample_weight=weight))
+    weights = {} if weight is None else {"sample_weight": weight}
+    try:
+        return -float(scorer(held, X, y, **weights))
+    except ValueError as error:
+        raise ValueError(
+            f"the scoring cannot judge predictions of numbers ({str(error).rstrip('.')}); give a scorer of regression "
+            "that suits the target, such as 'r2' or 'neg_mean_absolute_error'"
+        ) from error
