@@ -1,4 +1,4 @@
-"""What a terminal sees: a line of progress, colours unless unwanted, straight columns, and nothing of the data's making."""
+"""What a terminal sees: progress, colours unless unwanted, straight columns, and nothing of the data's making."""
 
 from __future__ import annotations
 

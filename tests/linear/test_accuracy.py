@@ -6,6 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
+import weightdecay as wd
+from reference.exact import exact_ridge
+from reference.nist import NAMES, nist_set
 from weightdecay.linear.accuracy import (
     EVERY_DIGIT,
     GUARDED,
@@ -16,10 +20,6 @@ from weightdecay.linear.accuracy import (
     expected_error,
     stacked_triangle,
 )
-
-import weightdecay as wd
-from reference.exact import exact_ridge
-from reference.nist import NAMES, nist_set
 from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.sides import Tall
 
@@ -45,14 +45,14 @@ def test_errors_before_refinement_stay_below_ten_times_the_expected(name: str, d
 
 @pytest.mark.parametrize("noise", [1e-2, 1.0])
 @pytest.mark.parametrize("condition", [1e0, 1e2, 1e4, 1e7])
-@pytest.mark.parametrize(("n", "p"), [(400, 8), (6000, 80)])
+@pytest.mark.parametrize(("n", "p"), [(400, 8), (4800, 80)])
 def test_what_is_called_safe_has_nine_digits(n: int, p: int, condition: float, noise: float) -> None:
     """Both ways of tall data: triangles, and moments with corrections."""
     rng = np.random.default_rng(4)
     left, right = np.linalg.qr(rng.standard_normal((n, p)))[0], np.linalg.qr(rng.standard_normal((p, p)))[0]
     X = (left * np.geomspace(1.0, 1.0 / condition, p)) @ right * n**0.5 + 3.0
     y = X @ rng.standard_normal(p) + noise * rng.standard_normal(n) + 1.0
-    for decay in (0.0, 1e-9, 1e-4):
+    for decay in (0.0, 1e-4):
         side = wd.LinearRegression(decay).open(X, y).side
         coef, intercept, safe = side.solution(decay * n)
         truth = solve_refined(X, y[:, None], decay)

@@ -83,7 +83,7 @@ def test_certified_least_squares(published: NistSet, standardize: bool) -> None:
 
 
 @pytest.mark.parametrize("standardize", [True, False])
-@pytest.mark.parametrize("exponent", [-20, -12, -6, -2, 0, 3, 10])
+@pytest.mark.parametrize("exponent", [-20, -8, -2, 2, 10])
 def test_ridge_against_rational_arithmetic(published: NistSet, standardize: bool, exponent: int) -> None:
     decay = 2.0**exponent * natural_decay(published, standardize)
     found, _ = fitted(published, decay, standardize)

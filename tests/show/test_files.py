@@ -67,7 +67,9 @@ def refuse(number: int):
 def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     # Permissions do not bind the superuser, so the system's answer is played.
     monkeypatch.setattr(files.os, "open", refuse(13))
-    with pytest.raises(PermissionError, match="^cannot write to .*: Permission denied; name a file in another folder$"):
+    with pytest.raises(
+        PermissionError, match=r"^cannot write to .*: Permission denied; name a file in another folder$"
+    ):
         check_writable(tmp_path / "a.html")
 
 

@@ -158,6 +158,9 @@ def test_names_do_not_overlap_and_stay_inside(size, side):
     ax.figure.draw_without_rendering()
     boxes = [box(one) for one in ax.texts]
     assert len({one.get_text() for one in ax.texts}) == len(boxes) >= 5
+    # From top to bottom the names are in the order of their curves.
+    heights = [one.xy[1] for one in sorted(ax.texts, key=lambda one: box(one).y0)]
+    assert heights == sorted(heights)
     for one, other in itertools.combinations(boxes, 2):
         assert one.y1 - 3 <= other.y0 or other.y1 - 3 <= one.y0
     assert all(ax.bbox.x0 - 1 <= box.x0 and box.x1 <= ax.bbox.x1 + 1 for box in boxes)

@@ -167,6 +167,10 @@ def test_a_side_on_which_nothing_was_tried_has_no_name(decays, side):
     assert len(sides) == 1 and side in sides[0]
 
 
+def test_one_decay_alone_has_no_sides():
+    assert texts(drawn(replace(tuning(decays=[0.1]), references=()))) == ["best 0.1"]
+
+
 def test_habits_are_named_and_no_decay_stands_beside_the_curve():
     record = tuning()
     ax = drawn(record)
@@ -183,6 +187,14 @@ def test_a_steep_curve_gets_a_logarithmic_axis():
     for ax, record in ((steep, tuning(X, y)), (flat, tuning())):
         bottom, top = ax.get_ylim()
         assert bottom < record.mean.min() < top
+
+
+def test_a_best_that_is_better_by_thirty_decades_does_not_empty_the_picture():
+    plain = tuning()
+    mean = np.concatenate([[1e-30], np.geomspace(1e-14, 1.0, len(GRID) - 1)])
+    record = replace(plain, mean=mean, standard_error=mean / 10, decay=GRID[0], decay_min=GRID[0], references=())
+    bottom, top = drawn(record).get_ylim()
+    assert bottom < 1e-30 and ((mean > bottom) & (mean < top)).mean() >= 0.5
 
 
 def test_under_a_scorer_there_is_no_training_curve():
@@ -246,6 +258,12 @@ def test_no_label_lies_on_another_and_the_legend_hides_no_mark(size, noise, deca
         # Boxes hold the space above and below the letters.
         apart = one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 - 3 <= other.y0 or other.y1 - 3 <= one.y0
         assert apart, (first, second)
+    for text, box in boxes(ax):
+        for bottom, top in (
+            ax.transData.transform(one.get_xydata()) for one in ax.get_lines() if one.get_alpha() == 0.6
+        ):
+            crossed = box.x0 < bottom[0] < box.x1 and bottom[1] < box.y1 - 3 and box.y0 + 3 < top[1]
+            assert not crossed, text
     legend = ax.get_legend().get_window_extent()
     for mark in (*marks(ax, "o", 6), *marks(ax, "D", 5.5)):
         x, y_ = ax.transData.transform(mark)

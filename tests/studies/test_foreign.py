@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ from sklearn.preprocessing import StandardScaler
 
 import weightdecay as wd
 from weightdecay.studies import penalties
+from weightdecay.studies.foreign import ForeignFitter
+from weightdecay.tuning.request import Request, folds_of
 
 Array = NDArray[np.float64]
 DECAYS = [0.01, 0.1, 1.0]
@@ -51,13 +53,14 @@ OWN = {
     "PoissonRegressor": lambda decay, S, S_f: {"alpha": decay * S / S_f},
 }
 TIGHT = {"tol": 1e-10, "max_iter": 10000}
+NEWTON = {"tol": 1e-10, "solver": "newton-cholesky"}
 CASES = {
     "Ridge": (Ridge(), Y),
     "Lasso": (Lasso(**TIGHT), Y),
     "ElasticNet": (ElasticNet(l1_ratio=0.3, **TIGHT), Y),
-    "LogisticRegression": (LogisticRegression(**TIGHT), LABELS),
-    "three classes": (LogisticRegression(**TIGHT), THREE),
-    "PoissonRegressor": (PoissonRegressor(**TIGHT), COUNTS),
+    "LogisticRegression": (LogisticRegression(**NEWTON), LABELS),
+    "three classes": (LogisticRegression(**NEWTON), THREE),
+    "PoissonRegressor": (PoissonRegressor(**NEWTON), COUNTS),
 }
 
 
@@ -136,7 +139,7 @@ def test_leave_one_out_and_a_single_hold_out_take_their_errors_from_the_rows() -
 
 def test_class_weights_count_in_the_unit() -> None:
     weights = {"yes": 3.0, "no": 1.0}
-    estimator = LogisticRegression(class_weight=weights, **TIGHT)
+    estimator = LogisticRegression(class_weight=weights, **NEWTON)
     tuning = wd.tune(estimator, X, LABELS, decays=DECAYS, cv=FOLDS)
     S = sum(weights[label] for label in LABELS)
     assert tuning.weight_sum == S
@@ -175,7 +178,7 @@ def test_infinite_decay_is_what_huge_decays_approach(case: str) -> None:
     ("estimator", "y"),
     [
         (Ridge(fit_intercept=False), Y + 3),
-        (PoissonRegressor(fit_intercept=False), COUNTS),
+        (PoissonRegressor(fit_intercept=False, **NEWTON), COUNTS),
         (LogisticRegression(fit_intercept=False), LABELS),
     ],
 )
@@ -185,7 +188,7 @@ def test_without_intercept_nothing_is_left_at_infinite_decay(estimator: Any, y: 
 
 
 def test_infinite_decay_leaves_the_classes_shares_under_class_weights() -> None:
-    estimator = LogisticRegression(class_weight={"yes": 5.0, "no": 1.0}, **TIGHT)
+    estimator = LogisticRegression(class_weight={"yes": 5.0, "no": 1.0}, **NEWTON)
     tuning = wd.tune(estimator, X, LABELS, decays=[1e7, math.inf], cv=FOLDS)
     np.testing.assert_allclose(tuning.losses[:, 1], tuning.losses[:, 0], rtol=1e-5)
 
@@ -263,10 +266,10 @@ def test_sparse_matrices_stay_sparse() -> None:
 class CountingRidge(Ridge):  # type: ignore[misc]
     """Counts its fits by rows and strength."""
 
-    fits: Counter[tuple[int, float]] = Counter()
+    fits: ClassVar[Counter[tuple[bytes, float]]] = Counter()
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> CountingRidge:
-        type(self).fits[X[0].tobytes() + X[-1].tobytes(), self.alpha] += 1
+        type(self).fits[X.tobytes(), self.alpha] += 1
         return super().fit(X, y, sample_weight)
 
 
@@ -280,22 +283,34 @@ def test_no_fit_is_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fits_that_did_not_converge_are_told_and_do_not_shout() -> None:
-    tuning = wd.tune(Lasso(max_iter=1, tol=1e-12), X, Y, decays=[0.001, 10.0], cv=FOLDS)
+    tuning = wd.tune(Lasso(max_iter=1, tol=1e-12), X, Y, decays=[0.001, 0.1, 10.0], cv=FOLDS)
     assert tuning.status[:, 0].tolist() == ["not converged: refitted"] * 4
-    assert tuning.status[:, 1].tolist() == ["refitted"] * 4
+    assert tuning.status[:, 2].tolist() == ["refitted"] * 4
     assert [one.code for one in tuning.findings] == ["WD013"]
-    assert "4 of 8 fold fits" in tuning.findings[0].message
+    assert "8 of 12 fold fits" in tuning.findings[0].message
+
+
+def folds(estimator: Any, y: Any, cv: Any = "auto", rows: int = N) -> str:
+    """The folds that `tune` would take, in words."""
+    problem = ForeignFitter(estimator).open(X[:rows], y[:rows])
+    return folds_of(problem, Request(cv=cv), None, y[:rows]).text
 
 
 def test_classes_are_dealt_out_evenly_by_default() -> None:
     rare = np.where(np.arange(N) < 3, "rare", "common")
-    tuning = wd.tune(LogisticRegression(), X, rare, decays=[0.1])
-    assert tuning.cv == "3 stratified folds"
-    assert wd.tune(LogisticRegression(), X, rare, decays=[0.1], cv=5).cv == "5 stratified folds"
-    alone = np.where(np.arange(N) < 1, "alone", LABELS)
-    assert wd.tune(LogisticRegression(), X, alone, decays=[0.1]).cv == "5 stratified folds"
-    assert wd.tune(Ridge(), X, Y, decays=[0.1]).cv == "5 folds"
-    assert wd.tune(Ridge(), X[:4], Y[:4], decays=[0.1]).cv == "4 folds"
+    assert folds(LogisticRegression(), rare) == "3 stratified folds"
+    assert folds(LogisticRegression(), rare, cv=5) == "5 stratified folds"
+    assert folds(LogisticRegression(), np.where(np.arange(N) < 1, "alone", LABELS)) == "5 stratified folds"
+    assert folds(Ridge(), Y) == "5 folds"
+    assert folds(Ridge(), Y, rows=4) == "4 folds"
+
+
+def test_an_estimator_that_refuses_to_go_without_decay_is_tuned_all_the_same() -> None:
+    tuning = wd.tune(SGDClassifier(loss="log_loss", random_state=0), X, LABELS, decays=[0.0, 0.1, 1.0], cv=FOLDS)
+    assert np.isnan(tuning.mean[0]) and tuning.decay > 0
+    assert set(tuning.status[:, 0]) == {"refused by the estimator"}
+    assert "no decay changes the held-out log-loss by more than can be computed" in tuning.verdict
+    assert wd.Tuning.from_json(tuning.to_json()) == tuning
 
 
 def test_groups_stay_together() -> None:
@@ -341,7 +356,7 @@ def test_what_cannot_be_tuned_is_told(estimator: Any, y: Any, more: dict[str, An
 def test_stochastic_solvers_are_tuned_too() -> None:
     tuning = wd.tune(make_pipeline(StandardScaler(), SGDRegressor(random_state=0)), X, Y, decays=DECAYS, cv=FOLDS)
     exact = wd.tune(make_pipeline(StandardScaler(), Ridge()), X, Y, decays=DECAYS, cv=FOLDS)
-    np.testing.assert_allclose(tuning.losses, exact.losses, rtol=0.05)
+    np.testing.assert_allclose(tuning.losses, exact.losses, rtol=0.2)
     scored = wd.tune(SGDClassifier(loss="log_loss", random_state=0), X, LABELS, decays=DECAYS, scoring="accuracy")
     assert (scored.mean < -0.5).all()
 

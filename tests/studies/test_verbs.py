@@ -46,5 +46,5 @@ def test_callable_scorers_are_named_by_their_function() -> None:
 
 @pytest.mark.parametrize("decays", [[], [np.nan], [-0.1], [[0.1], [-2.0]]])
 def test_decays_that_are_none_are_refused(decays: object) -> None:
-    with pytest.raises(ValueError, match="expected numbers of at least 0; wd.convert turns other tools'"):
+    with pytest.raises(ValueError, match=r"expected numbers of at least 0; wd\.convert turns other tools'"):
         wd.tune(wd.LinearRegression(), X, Y, decays=decays)

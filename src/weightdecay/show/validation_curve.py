@@ -159,7 +159,8 @@ def _range(tuning: Tuning, train: Array | None) -> tuple[bool, float, float]:
     lower = min(float(np.nanmin(mean - error)), best if train is None else float(np.nanmin(train)))
     if 0 < LOGARITHMIC * best < worst:
         bottom = max(lower, best / 10)
-        return True, bottom / 1.1, min(worst, best * 1e4) * 1.5
+        # Half of the curve at least stays in the picture: a fit to noise-free data may be best by thirty decades.
+        return True, bottom / 1.1, min(worst, max(best * 1e4, float(np.nanmedian(mean)))) * 1.5
     upper = float(np.nanmax(mean + error))
     span = (upper - lower) or abs(upper) or 1.0
     return False, lower - 0.03 * span, upper + 0.06 * span

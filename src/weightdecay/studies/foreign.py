@@ -32,6 +32,8 @@ from weightdecay.tuning.selection import from_folds, from_rows
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+REFITTED, LATE, REFUSED = "refitted", "not converged: refitted", "refused by the estimator"
+
 
 @dataclass(frozen=True, eq=False)
 class ForeignFitter:
@@ -115,12 +117,21 @@ class ForeignProblem:
         """Half-decade lattice for columns of about unit variance."""
         return np.asarray(10.0 ** (np.arange(-10, 5) / 2.0))
 
-    def at(self, decay: float, rows: Index) -> tuple[Any, bool]:
-        """The estimator fitted on some rows at the prior precision that λ means on all rows; whether it converged."""
+    def at(self, decay: float, rows: Index) -> tuple[Any, str]:
+        """The estimator fitted on some rows at the prior precision that λ means on all rows, and how that went.
+
+        None for an estimator that refuses to go without decay: it is asked for that to compare with.
+        """
         weight = self.loss_weight[rows]
         share = float(self.loss_weight.sum() / weight.sum())
         own = self.s[rows] if self.weighted else None
-        return self.model.fitted(decay * share, take(self.X, rows), self.y[rows], own, weight)
+        try:
+            model, converged = self.model.fitted(decay * share, take(self.X, rows), self.y[rows], own, weight)
+        except (ValueError, ArithmeticError):
+            if decay != 0:
+                raise
+            return None, REFUSED
+        return model, REFITTED if converged else LATE
 
     def split(self, folds: Folds) -> Split:
         """Nothing to factorise."""
@@ -141,7 +152,7 @@ class ForeignProblem:
                     raise ValueError(
                         f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
                     )
-            missing = np.setdiff1d(self.y[test], self.y[train] if self.classifies else self.y[test])
+            missing = np.setdiff1d(self.y[test], self.y[train] if self.classifies else self.y[test]).tolist()
             if len(missing):
                 raise ValueError(
                     f"fold {number} holds out class {missing[0]!r}, which none of its training rows has; "
@@ -154,13 +165,21 @@ class ForeignProblem:
         decays = np.asarray(decays, dtype=np.float64)
         fits = [self.at(float(one), everything) for one in decays]
         pairs = self.model.coefficients([fit for fit, _ in fits])
+        known = next(fit for fit, _ in fits if fit is not None)
         coef, intercept = (np.array([pair[part] for pair in pairs]) for part in (0, 1))
-        losses = [row_losses(fit, self.X, self.y, self.model.kind, self.classifies) for fit, _ in fits]
-        train = np.array([np.average(one, weights=self.s, axis=0) for one in losses])
-        status = tuple(status_of(converged) for _, converged in fits)
-        names = self.model.final_columns(next(fit for fit, _ in fits), self.columns)
+        losses = [self.row_losses(fit, everything) for fit, _ in fits]
+        train = np.array([np.average(one, weights=self.s) for one in losses])
+        names = self.model.final_columns(known, self.columns)
+        columns = names if len(names) == coef.shape[-1] else ()
         unknown = np.full(len(decays), np.nan)
-        return DecayPath(decays, coef, intercept, unknown, train, status, names if len(names) == coef.shape[-1] else ())
+        return DecayPath(decays, coef, intercept, unknown, train, tuple(status for _, status in fits), columns)
+
+    def row_losses(self, model: Any, rows: Index) -> Array:
+        """Losses of some rows, the mean over targets where there are several; nan without a model."""
+        if model is None:
+            return np.full(len(rows), np.nan)
+        losses = row_losses(model, take(self.X, rows), self.y[rows], self.model.kind, self.classifies)
+        return losses if losses.ndim == 1 else losses.mean(axis=1)
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """None: they need the inside of the fit."""
@@ -175,15 +194,10 @@ class ForeignProblem:
         return ()
 
 
-def status_of(converged: bool) -> str:
-    """How a fit was made."""
-    return "refitted" if converged else "not converged: refitted"
-
-
-def _worst(status: NDArray[np.str_]) -> NDArray[np.str_]:
-    """One status for all folds (F, L), shape (1, L)."""
-    late = [any(one.startswith("not") for one in column) for column in status.T.tolist()]
-    return np.array([[status_of(not one) for one in late]], dtype="<U24")
+def _together(status: NDArray[np.str_]) -> NDArray[np.str_]:
+    """One status for all folds (F, L), shape (1, L): that of the first which is not simply refitted."""
+    columns = [[one for one in column if one != REFITTED] or [REFITTED] for column in status.T.tolist()]
+    return np.array([[column[0] for column in columns]], dtype="<U24")
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +228,7 @@ class ForeignSplit:
             return from_rows(decays, np.stack([one[0] for one in values], axis=1), weights[0], status)
         if self.leave_one_out:
             rows = np.array([[fold[0] for fold in one] for one in values]).T
-            return from_rows(decays, rows, np.concatenate(weights), _worst(status))
+            return from_rows(decays, rows, np.concatenate(weights), _together(status))
         loss = [[np.average(fold, weights=w) for fold, w in zip(one, weights, strict=True)] for one in values]
         sums = np.array([one.sum() for one in weights])
         return from_folds(decays, np.array(loss).T, sums, self.repeat, status)
@@ -226,9 +240,11 @@ class ForeignSplit:
         problem = self.problem
         rows = np.concatenate([test for _, test in self.pairs])
         X, y, weight = take(problem.X, rows), problem.y[rows], problem.s[rows] if problem.weighted else None
-        loss = np.array([[loss_of_predictions(scorer, X, y, one, weight) for one in prediction]])
+        tried = np.isfinite(prediction.reshape(len(decays), -1)).all(axis=1)
+        loss = np.full((1, len(decays)), np.nan)
+        loss[0, tried] = [loss_of_predictions(scorer, X, y, one, weight) for one in prediction[tried]]
         unknown = np.full(len(decays), np.nan)
-        return HeldOut(decays, loss, np.ones(1), unknown, unknown, _worst(status))
+        return HeldOut(decays, loss, np.ones(1), unknown, unknown, _together(status))
 
     def _column(self, decay: float, scoring: Scorer | None) -> tuple[list[Any], list[str]]:
         """Losses of the test rows, or −score, of every fold at one decay, and their status."""
@@ -236,18 +252,19 @@ class ForeignSplit:
         if key not in self.known:
             fits = [(self.problem.at(decay, train), test) for train, test in self.pairs]
             values = [self._value(model, test, scoring) for (model, _), test in fits]
-            self.known[key] = values, [status_of(converged) for (_, converged), _ in fits]
+            self.known[key] = values, [status for (_, status), _ in fits]
         return self.known[key]
 
     def _value(self, model: Any, test: Index, scoring: Scorer | None) -> Any:
-        """Losses of the test rows, or −score."""
+        """Losses of the test rows, or −score, or for leave-one-out with a scorer the prediction."""
         problem = self.problem
-        X, y = take(problem.X, test), problem.y[test]
         if scoring is None:
-            losses = row_losses(model, X, y, problem.model.kind, problem.classifies)
-            return losses if losses.ndim == 1 else losses.mean(axis=1)
+            return problem.row_losses(model, test)
+        if self.leave_one_out and problem.classifies:
+            raise ValueError("cv='loo' gives a scorer one row of a class at a time; give cv=5, or scoring=None")
+        if model is None:
+            return math.nan
+        X, y = take(problem.X, test), problem.y[test]
         if self.leave_one_out:
-            if problem.classifies:
-                raise ValueError("cv='loo' gives a scorer one row of a class at a time; give cv=5, or scoring=None")
             return model.predict(X)[0]
         return -float(scoring(model, X, y, **({"sample_weight": problem.s[test]} if problem.weighted else {})))

@@ -84,21 +84,23 @@ class Penalised:
             model.fit(X, y, **self._weights(sample_weight))
         late = [one for one in caught if issubclass(one.category, ConvergenceWarning)]
         for one in caught:
-            # Solvers of L1 also say that they dislike a decay of 0, which was asked for to compare with.
-            if one not in late and not (decay == 0 and issubclass(one.category, UserWarning)):
+            # Solvers also say that they dislike a decay of 0, which is asked for to compare with.
+            if one not in late and decay != 0:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
         return model, not late
 
     def coefficients(self, models: Sequence[Any]) -> list[tuple[Array, Array]]:
-        """Coefficients (p,) or (k, p) and intercept () or (k,) of every model, constant ones included."""
+        """Coefficients (p,) or (k, p) and intercept () or (k,) of every model, constant ones included; nan for None."""
         finals = [one.steps[-1][1] if isinstance(one, Pipeline) else one for one in models]
-        known = [None if isinstance(one, DummyClassifier | DummyRegressor) else _squeezed(one) for one in finals]
+        apart = [one is None or isinstance(one, DummyClassifier | DummyRegressor) for one in finals]
+        known = [None if other else _squeezed(one) for one, other in zip(finals, apart, strict=True)]
         shapes = [one[0].shape for one in known if one is not None]
         if not shapes:
-            raise ValueError("decays: only infinite decay was given; give a finite one too")
+            raise ValueError("decays: none of them gave coefficients; give one that is positive and finite")
         zero = np.zeros(shapes[0])
+        missing = (np.full(zero.shape, np.nan), np.full(zero.shape[:-1], np.nan))
         return [
-            (zero, self._constant_intercept(model, zero.ndim > 1)) if one is None else one
+            missing if model is None else one or (zero, self._constant_intercept(model, zero.ndim > 1))
             for model, one in zip(finals, known, strict=True)
         ]
 
