@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import weightdecay as wd
 from laws.problems import regression
@@ -27,15 +27,23 @@ Floats = NDArray[np.float64]
 SLOW = "ignore:.*(epochs were not enough|gradient descent diverged).*:sklearn.exceptions.ConvergenceWarning"
 
 
-@parametrize_with_checks(
-    [
-        wd.LinearRegression(),
-        wd.LinearRegression(0.1),
-        wd.LinearRegression(0.0),
-        wd.LinearRegression(cv=3),
-        wd.LinearRegression(rule="1se", standardize=False, decays=[0.01, 0.1, 1.0]),
-        wd.LinearRegression(0.1, solver="gradient_descent", learning_rate=0.1),
-    ]
+CHECKED = (
+    wd.LinearRegression(),
+    wd.LinearRegression(0.1),
+    wd.LinearRegression(0.0),
+    wd.LinearRegression(cv=3),
+    wd.LinearRegression(rule="1se", standardize=False, decays=[0.01, 0.1, 1.0]),
+    wd.LinearRegression(0.1, solver="gradient_descent", learning_rate=0.1),
+)
+
+
+def named(one: Any) -> str:
+    """What a check or an estimator is called."""
+    return str(getattr(getattr(one, "func", one), "__name__", repr(one)))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"), [pair for one in CHECKED for pair in estimator_checks_generator(one)], ids=named
 )
 @pytest.mark.filterwarnings(SLOW)
 @pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API is not set.*:sklearn.exceptions.SkipTestWarning")

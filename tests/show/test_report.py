@@ -98,11 +98,12 @@ def test_remarks_stand_at_their_decays():
 
 
 def test_what_decay_leaves_is_the_share_of_the_coefficient():
-    record = tuning()
+    record = tuning(*data(p=12, noise=8.0))
     page = assert_harmless(html(record))
     chosen, least = record.path.coef[record.best], record.path.coef[0]
     shares = [row[-1][0] for row in page.table("Coefficients").rows[1:]]
-    assert shares == [f"{100 * a / b:.0f} %" for a, b in zip(chosen, least, strict=True)]
+    assert any(chosen * least < 0) and any(chosen * least > 0)
+    assert shares == [f"{100 * a / b:.0f} %" if a * b > 0 else "other sign" for a, b in zip(chosen, least, strict=True)]
 
 
 @pytest.mark.parametrize("group", range(0, len(NAMES), 18))
@@ -160,7 +161,8 @@ def test_the_largest_coefficients_are_kept():
 
 
 def test_two_hundred_targets_are_summed_up():
-    record = tuning(decays=np.geomspace(1e-4, 1e3, 100), targets=200)
+    few = tuning(decays=np.geomspace(1e-4, 1e3, 100), targets=2)
+    record = replace(few, targets=few.targets * 100)
     text = html(record)
     assert len(text.encode()) < 500_000
     page = assert_harmless(text)

@@ -275,7 +275,8 @@ def test_no_label_lies_on_another_and_the_legend_hides_no_mark(size, noise, deca
 
 @pytest.mark.parametrize("count", [2, 12, 200])
 def test_targets_are_drawn_in_units_of_their_best(count):
-    record = tuning(decays=GRID[::4], targets=count)
+    few = tuning(decays=GRID[::4], targets=2)
+    record = replace(few, targets=few.targets * (count // 2))
     ax = drawn(record)
     assert ax.get_ylabel() == "held-out loss / its best"
     shown = {tuple(one.get_ydata()) for one in ax.get_lines()}

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from weightdecay.cli.options import AsJson
-from weightdecay.cli.sentences import sentences
+from weightdecay.cli.sentences import sentences, tell
 
 
 def convert(
@@ -47,7 +47,7 @@ def convert(
         import weightdecay as wd
 
         if show_list:
-            wd.terminal.console().print(wd.terminal.conventions(wd.conventions()))
+            tell(wd.terminal.conventions(wd.conventions()))
             return
         try:
             result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **named | others)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def convert(
         if as_json:
             sys.stdout.write(wd.terminal.json_line(result) + "\n")
         else:
-            wd.terminal.console().print(wd.terminal.conversion(result))
+            tell(wd.terminal.conversion(result))
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

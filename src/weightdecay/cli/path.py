@@ -6,7 +6,7 @@ import sys
 
 from weightdecay.cli import options
 from weightdecay.cli.options import AsJson, Data, Decays, Drop, Exempt, Intercept, Standardize, Target, Weight
-from weightdecay.cli.sentences import sentences
+from weightdecay.cli.sentences import sentences, tell
 
 
 def path(
@@ -35,4 +35,4 @@ def path(
         if as_json:
             sys.stdout.write(wd.terminal.json_line(fitted) + "\n")
         else:
-            wd.terminal.console().print(wd.terminal.path(fitted, table))
+            tell(wd.terminal.path(fitted, table))

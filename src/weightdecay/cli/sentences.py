@@ -7,8 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 BAD_DATA, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
@@ -26,12 +30,14 @@ def sentences() -> Iterator[None]:
         say("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter's own last flush must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _close_output()
         raise typer.Exit(BROKEN_PIPE) from None
     except OSError as error:
-        # Without a number it is a sentence of ours; with one it is what the system says.
-        say(str(error) if error.errno is None else f"the answer cannot be written: {error.strerror}")
+        if error.errno is None:  # a sentence of ours
+            say(str(error))
+        else:
+            _close_output()
+            say(f"the answer cannot be written: {error.strerror}")
         raise typer.Exit(BAD_DATA) from None
     except ValueError as error:
         if not _speaks_to_users(error.__traceback__):
@@ -40,11 +46,26 @@ def sentences() -> Iterator[None]:
         raise typer.Exit(BAD_DATA) from None
 
 
+def _close_output() -> None:
+    """Let what is left of the output go nowhere: the interpreter's own last flush must not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def tell(renderable: RenderableType, *, stderr: bool = False) -> None:
+    """What a command has to tell, for eyes; rich itself would leave with its own code where nobody reads."""
+    from weightdecay import terminal
+
+    console = terminal.console(stderr=stderr)
+    with console.capture() as captured:
+        console.print(renderable)
+    (sys.stderr if stderr else sys.stdout).write(captured.get())
+
+
 def say(text: str) -> None:
     """One sentence on stderr."""
     from weightdecay import terminal
 
-    terminal.console(stderr=True).print(f"weightdecay: {terminal.sentence(text)}")
+    tell(f"weightdecay: {terminal.sentence(text)}", stderr=True)
 
 
 def _speaks_to_users(trace: TracebackType | None) -> bool:

@@ -23,7 +23,7 @@ from weightdecay.cli.options import (
     Target,
     Weight,
 )
-from weightdecay.cli.sentences import sentences
+from weightdecay.cli.sentences import sentences, tell
 
 if TYPE_CHECKING:
     from weightdecay import Table, Tuning
@@ -114,6 +114,6 @@ def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> 
     if as_json:
         sys.stdout.write(tuning.to_json() + "\n")
     else:
-        wd.terminal.console().print(wd.terminal.tuning(tuning, table))
+        tell(wd.terminal.tuning(tuning, table))
     if file is not None:
-        wd.terminal.console(stderr=as_json).print(f"report: {wd.terminal.sentence(str(file))}")
+        tell(f"report: {wd.terminal.sentence(str(file))}", stderr=as_json)

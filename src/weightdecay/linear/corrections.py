@@ -76,8 +76,7 @@ class StackedQR:
         stacked[n + np.arange(penalised.size), penalised] = np.sqrt(penalty[penalised])
         (factor, tau), triangle = scipy.linalg.qr(stacked, mode="raw", overwrite_a=True, check_finite=False)
         triangle = np.asfortranarray(triangle[:q])
-        reciprocal, _ = lapack.dtrcon(triangle) if q else (1.0, 0)
-        return StackedQR(factor, tau, triangle, root, float(np.divide(1.0, reciprocal)) if reciprocal else np.inf)
+        return StackedQR(factor, tau, triangle, root, _condition(triangle))
 
     @property
     def rank(self) -> int:
@@ -107,6 +106,16 @@ class StackedQR:
         work = lapack.dormqr("L", trans, self.factor, self.tau, right, -1)[1]
         rotated: Floats = lapack.dormqr("L", trans, self.factor, self.tau, right, int(work[0]), overwrite_c=1)[0]
         return rotated
+
+
+def _condition(triangle: Floats) -> float:
+    """Condition number of a triangle in the 1-norm; inf where it is singular."""
+    if not len(triangle):
+        return 1.0
+    inverse, info = lapack.dtrtri(triangle)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = float(np.abs(triangle).sum(axis=0).max() * np.abs(np.triu(inverse)).sum(axis=0).max())
+    return np.inf if info or not np.isfinite(size) else size
 
 
 @final

@@ -83,7 +83,8 @@ class DualFit:
         if rest.any():
             # α matters only through K̃α: directions without eigenvalue may be left out.
             found[rest] = self.spectrum.solutions(precisions[rest])
-        return found
+        # What rounding leaves in the projected directions, divided by Λ alone, would show in the coefficients.
+        return np.asarray(found - self.basis @ (self.basis.T @ found))
 
     def predictions(self, rows: Index, precisions: Array) -> Array:
         """Predictions for some rows, shape (L, len(rows), t)."""

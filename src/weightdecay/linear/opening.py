@@ -13,7 +13,7 @@ from weightdecay.linear.design import Design
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
-from weightdecay.linear.units_of_rows import Scaling, bad_cell, choose_scaling, extremes, scaled
+from weightdecay.linear.units_of_rows import bad_cell, choose_scaling, extremes, scaled
 
 Array = NDArray[np.float64]
 
@@ -50,12 +50,12 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     single = y.ndim == 1
     Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
     weight = _weights(sample_weight, n)
-    scaling = choose_scaling(_sizes(X, columns), Y)
-    design = Design(bool(estimator.fit_intercept), bool(estimator.standardize), _decay_weights(estimator, p))
-    centre = _centre(estimator.centre, Y.shape[1], p)
+    centre, standardize = _centre(estimator.centre, Y.shape[1], p), bool(estimator.standardize)
+    scaling = choose_scaling(_sizes(X, columns), Y, weight, centre)
+    decay_weights = scaling.decay_weights(_decay_weights(estimator, p), standardize)
+    design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
-    design, centre = _rescaled(design, centre, scaling)
-    rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, weight)
+    rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, scaling.weights(weight))
     name = type(estimator).__name__
     side = choose_side(rows, design, centre, estimator)
     return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling)
@@ -146,16 +146,3 @@ def _centre(centre: Any, t: int, p: int) -> Array:
     if given.shape not in ((p,), (t, p)) or not np.isfinite(given).all():
         raise ValueError(f"centre has shape {given.shape}, expected ({p},) or ({t}, {p}) of finite numbers")
     return np.broadcast_to(given, (t, p)).copy()
-
-
-def _rescaled(design: Design, centre: Array, scaling: Scaling) -> tuple[Design, Array]:
-    """Decay weights and centre where columns and targets were divided by powers of two."""
-    if scaling.columns is None and scaling.target_exponent == 0:
-        return design, centre
-    columns = np.zeros(len(design.decay_weights), dtype=np.int64) if scaling.columns is None else scaling.columns
-    centre = np.ldexp(centre, columns - scaling.target_exponent)
-    if design.standardize:
-        return design, centre
-    # λ p w² with w = 2^(target − column) w': only the columns' share differs between columns.
-    weights = np.clip(np.ldexp(design.decay_weights, -2 * columns), 0.0, 1e290)
-    return Design(design.fit_intercept, design.standardize, weights), centre

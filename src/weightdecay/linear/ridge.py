@@ -75,14 +75,14 @@ class RidgeProblem:
         return Facts(
             n_given=self.rows.n,
             n_rows=self.rows.n_positive,
-            weight_sum=S,
+            weight_sum=self.scaling.weight_sum(S),
             y_std=y_std * self.scaling.target if self.single else y_std,
             n_targets=self.rows.t,
             columns=self.columns,
             model_name=self.model_name,
             standardize=self.design.standardize,
             loss_name=" of ".join(filter(None, ("mean squared error", self.scaling.unit))),
-            references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / S)),
+            references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / self.scaling.weight_sum(S))),
         )
 
     def facts(self) -> Facts:
@@ -194,6 +194,8 @@ class RidgeProblem:
             standardize=self.design.standardize,
         )
         note = f"refined in extended precision (condition {refined.condition:.1e}, {refined.steps} steps)"
+        if not refined.correction <= 1e-9:
+            note += f", not converged: the last correction was {refined.correction:.0e} of a coefficient"
         return refined.coef, refined.intercept, note
 
     def estimator(self, decay: float | Array) -> Any:

@@ -5,13 +5,14 @@ Each side answers the same questions; `ridge` asks them and never how.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.accuracy import TINY, enough
 from weightdecay.linear.design import Design
 from weightdecay.linear.dual import DualFit, dual_models, fit_duals
 from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit
@@ -88,12 +89,14 @@ class Tall:
     def solution(self, precision: float) -> tuple[Array, Array, bool]:
         """From the factorised whole, corrected by residuals of the rows where moments have lost digits."""
         models = self.models(np.array([precision]))
-        coef, intercept = models.coef[0], models.intercept[0]
-        if self.whole.small or models.exact[0]:
-            return coef, intercept, self.whole.triangular_condition(precision) <= 1e8
-        if self.whole.fit.condition(precision) > 1e3:
-            coef, intercept = polished(self.whole, precision, coef, intercept)
-        return coef, intercept, True
+        limit = enough(self.rows.n * self.rows.p * self.rows.t)
+        if not (self.whole.small or models.exact[0]):
+            if self.whole.expected_error(precision, models, from_moments=True) <= limit:
+                return models.coef[0], models.intercept[0], True
+            coef, intercept = polished(self.whole, precision, models.coef[0], models.intercept[0])
+            models = replace(models, coef=coef[None], intercept=intercept[None])
+        safe = self.whole.expected_error(precision, models, from_moments=False) <= limit
+        return models.coef[0], models.intercept[0], safe
 
     def scale(self) -> float:
         """Number of decayed columns times Σs, since each is scaled to variance 1, or the trace itself."""
@@ -164,7 +167,8 @@ class Wide:
         d = np.maximum(self._eigenvalues(), 0.0)
         positive = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)]
         condition = (d.max(initial=1.0) + precision) / (positive.min(initial=1.0) + precision)
-        return models.coef[0], models.intercept[0], bool(condition <= 1e5)
+        many = self.rows.n * self.rows.p * self.rows.t > TINY
+        return models.coef[0], models.intercept[0], bool(many and condition <= 1e5)
 
     @cached_property
     def _size(self) -> float:

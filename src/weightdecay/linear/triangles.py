@@ -62,6 +62,13 @@ def gather_triangles(
     return found
 
 
+def inverted(head: Array) -> Array:
+    """Pseudo-inverse of a triangle whose columns may have any size: least norm where each has length 1."""
+    norm = np.sqrt(np.einsum("ij,ij->j", head, head))
+    norm = np.where(norm > 0, norm, 1.0)
+    return np.asarray(np.linalg.pinv(head / norm, rcond=4 * EPS * max(len(head), 1)) / norm[:, None])
+
+
 @dataclass(frozen=True, eq=False)
 class TriangularFit:
     """A training set as a triangle, solved by a singular value decomposition of its decayed part."""
@@ -89,7 +96,7 @@ class TriangularFit:
         coef = np.zeros((L, t, self.p))
         coef[:, :, self.roles.decayed] = decayed
         rest = self.head_y.T - decayed @ self.head_x.T  # (L, t, h)
-        rest = rest @ np.linalg.pinv(self.head, rcond=4 * EPS * max(len(self.head), 1)).T
+        rest = rest @ inverted(self.head).T
         start = int(self.fit_intercept)
         coef[:, :, self.roles.exempt] = rest[:, :, start:]
         return coef, rest[:, :, 0] if self.fit_intercept else np.zeros((L, t))

@@ -8,13 +8,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.accuracy import (
+    Fitted,
+    cholesky_triangle,
+    expected_error,
+    perturbed_lengths,
+    stacked_triangle,
+)
 from weightdecay.linear.design import Design, Reduced, reduce
 from weightdecay.linear.fold_split import SMALL, GramFit
 from weightdecay.linear.leave_one_out import Rotation
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.spectrum import Diagonal, diagonal, tridiagonal
-from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
+from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, inverted, residual_sum
 
 Array = NDArray[np.float64]
 
@@ -108,6 +115,35 @@ class Whole:
         d = self.triangular.diagonal.d
         return float((d[-1] + precision) / (d[0] + precision)) if len(d) and np.isfinite(precision) else 1.0
 
+    def expected_error(self, precision: float, models: Models, *, from_moments: bool) -> float:
+        """Largest relative error that rounding has probably left in the first of these models, which is for Λ."""
+        triangular = self.small or bool(models.exact[0])
+        roles = self.triangular.roles if triangular else self.reduced.roles
+        decayed = np.isfinite(precision) * len(roles.decayed)
+        used, scale = np.concatenate([roles.exempt, roles.decayed[:decayed]]), roles.scale[:decayed]
+        start = int(self.design.fit_intercept)
+        columns = np.concatenate([np.zeros(start, dtype=np.intp), 1 + used])
+        penalty = np.sqrt(precision) * scale if decayed else scale
+        if triangular:
+            body, y = self.triangle[:, columns], self.triangle[:, 1 + self.rows.p :]
+            root, square, yy = stacked_triangle(body, penalty), (body**2).sum(axis=0), (y**2).sum(axis=0)
+        else:
+            gram, yy = self.moments.zz[np.ix_(columns, columns)], self.moments.yy
+            root, square = cholesky_triangle(gram, penalty), np.diagonal(gram)
+        coef, shift = models.coef[0] - self.centre, self.shift
+        about = models.intercept[0] - shift.y + models.coef[0] @ shift.x
+        fitted = Fitted(
+            root,
+            perturbed_lengths(np.sqrt(square), scale),
+            np.concatenate([about[:, None][:, :start], coef[:, used]], axis=1),
+            shift.x[used] if start else None,
+            shift.y,
+            np.sqrt(yy),
+            np.sqrt(models.rss[0]),
+            self.rows.n_positive,
+        )
+        return expected_error(fitted, self.rows.n * self.rows.p * self.rows.t, from_moments=from_moments)
+
     def models(self, precisions: Array) -> Models:
         """Models at prior precisions Λ (0 and inf allowed)."""
         exact = np.ones(len(precisions), dtype=bool) if self.small else ~self.fit.trusted(precisions)
@@ -171,9 +207,7 @@ class Whole:
     def _rotation_of_triangle(self) -> Rotation:
         """Through the head's pseudo-inverse."""
         fit = self.triangular
-        inverse = np.zeros(fit.head.shape[::-1])
-        if fit.head.size:
-            inverse[...] = np.linalg.pinv(fit.head, rcond=1e-14)
+        inverse = inverted(fit.head) if fit.head.size else np.zeros(fit.head.shape[::-1])
         return self._assembled(fit.roles.exempt, inverse, (fit.diagonal, fit.roles, fit.head_x), fit.head_y)
 
     def _rotation_of_moments(self) -> Rotation:

@@ -168,8 +168,11 @@ def _nearest(decays: NDArray[np.float64], decay: float) -> int:
 
 
 def _kept(coefficient: float, least: float) -> str:
-    """What decay leaves of a coefficient, in percent."""
-    return f"{100 * coefficient / least:.0f} %" if least and math.isfinite(coefficient / least) else ""
+    """What decay leaves of a coefficient, in percent; a share below 0 would mean nothing."""
+    share = coefficient / least if least else math.nan
+    if not math.isfinite(share):
+        return ""
+    return f"{100 * share:.0f} %" if share >= 0 else "other sign"
 
 
 def _references(tuning: Tuning) -> Sheet | None:

@@ -154,9 +154,9 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     Examples
     --------
     >>> import weightdecay as wd
-    >>> X, y = [[1, 2], [2, 3], [3, 4]], [3, 4, 5]
+    >>> X, y = [[1, 0], [0, 1], [1, 1], [2, 1]], [3, 4, 5, 9]
     >>> fits = [
-    ...     wd.LinearRegression(decay, solver="gradient_descent", fit_intercept=False, standardize=False).fit(X, y)
+    ...     wd.LinearRegression(decay, solver="gradient_descent", learning_rate=0.5).fit(X, y)
     ...     for decay in (0.0, 0.1, 1.0)
     ... ]
     >>> ax = wd.plot.training([fit.history_ for fit in fits])
