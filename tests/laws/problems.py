@@ -40,7 +40,9 @@ def pipeline_losses(
     for train, test in splits:
         row = []
         for precision in precisions:
-            model = make_pipeline(StandardScaler(), Ridge(alpha=precision, solver="svd" if precision < 1e-6 else "cholesky"))
+            model = make_pipeline(
+                StandardScaler(), Ridge(alpha=precision, solver="svd" if precision < 1e-6 else "cholesky")
+            )
             model.fit(X[train], Y[train], standardscaler__sample_weight=s[train], ridge__sample_weight=s[train])
             error = (Y[test] - model.predict(X[test])) ** 2
             error = error if error.ndim == 1 else error.mean(axis=1)

@@ -113,7 +113,9 @@ def test_scorers(scoring: str, shape: tuple[int, int]) -> None:
     for fold, (train, test) in enumerate(KFold(4).split(X)):
         for row, decay in enumerate(DECAYS):
             model = make_pipeline(StandardScaler(), Ridge(alpha=decay * 60, solver="svd")).fit(X[train], y[train])
-            np.testing.assert_allclose(-found.losses[fold, row], get_scorer(scoring)(model, X[test], y[test]), rtol=1e-7)
+            np.testing.assert_allclose(
+                -found.losses[fold, row], get_scorer(scoring)(model, X[test], y[test]), rtol=1e-7
+            )
     np.testing.assert_allclose(found.mean, found.losses.mean(axis=0))
 
 
@@ -153,9 +155,7 @@ def test_leave_one_out_equals_n_refits(
         X, y - X @ centre, decays * s.sum(), s, weights, standardize=standardize, fit_intercept=fit_intercept
     )
     found = wd.tune(
-        wd.LinearRegression(
-            standardize=standardize, fit_intercept=fit_intercept, decay_weights=weights, centre=centre
-        ),
+        wd.LinearRegression(standardize=standardize, fit_intercept=fit_intercept, decay_weights=weights, centre=centre),
         X,
         y,
         sample_weight=s if kind == "weights" else None,
@@ -181,7 +181,13 @@ def test_leave_one_out_of_any_data(seed: int, shape: tuple[int, int], decay: flo
     found = wd.tune(wd.LinearRegression(), X, Y, decays=[decay], cv="loo")
     for k, one in enumerate(found.targets):
         residual = left_out(
-            X, Y[:, k], np.array([decay * len(X)]), np.ones(len(X)), np.ones(X.shape[1]), standardize=True, fit_intercept=True
+            X,
+            Y[:, k],
+            np.array([decay * len(X)]),
+            np.ones(len(X)),
+            np.ones(X.shape[1]),
+            standardize=True,
+            fit_intercept=True,
         )
         np.testing.assert_allclose(one.losses[0], np.mean(residual**2, axis=0), rtol=1e-7)
 
@@ -210,9 +216,7 @@ def test_leave_one_out_where_a_row_has_leverage_one() -> None:
     found = wd.tune(
         wd.LinearRegression(standardize=False, decay_weights=weights), X, y, decays=[0.0, 1e-12, 0.1], cv="loo"
     )
-    residual = left_out(
-        X, y, np.array([1e-12, 0.1]) * 30, np.ones(30), weights, standardize=False, fit_intercept=True
-    )
+    residual = left_out(X, y, np.array([1e-12, 0.1]) * 30, np.ones(30), weights, standardize=False, fit_intercept=True)
     np.testing.assert_allclose(found.losses[0, 1:], np.mean(residual**2, axis=0), rtol=1e-7)
     np.testing.assert_allclose(found.losses[0, 0], found.losses[0, 1], rtol=1e-6)
 

@@ -37,7 +37,9 @@ def by_lbfgs(X: Floats, y: Floats, decay: float) -> Floats:
         return value, gradient
 
     start = np.append(np.zeros(X.shape[1]), y.mean())
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 20000, "ftol": 0, "gtol": 1e-11})
+    found = minimize(
+        objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 20000, "ftol": 0, "gtol": 1e-11}
+    )
     return found.x[:-1] / scale
 
 

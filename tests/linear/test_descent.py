@@ -24,7 +24,9 @@ def descended(X: Any, y: Any, decay: Any, s: Any = None, **settings: Any) -> wd.
         return wd.LinearRegression(decay, solver="gradient_descent", **settings).fit(X, y, s)
 
 
-def textbook(X: Floats, y: Floats, decay: Floats, s: Floats, rate: float, epochs: int) -> tuple[list[Floats], list[float]]:
+def textbook(
+    X: Floats, y: Floats, decay: Floats, s: Floats, rate: float, epochs: int
+) -> tuple[list[Floats], list[float]]:
     """w ← w − α(∇ mean loss + λ w) as it is printed, and J before every step."""
     w, weights, losses = np.zeros(X.shape[1]), [], []
     for _ in range(epochs + 1):
@@ -40,9 +42,9 @@ def test_the_textbook_example() -> None:
     X, y = [[1, 2], [2, 3], [3, 4]], [3, 4, 5]
     settings: dict[str, Any] = {"fit_intercept": False, "standardize": False}
     with pytest.warns(ConvergenceWarning, match="1000 epochs were not enough"):
-        model = wd.LinearRegression(
-            0.1, solver="gradient_descent", learning_rate=0.01, epochs=1000, **settings
-        ).fit(X, y)
+        model = wd.LinearRegression(0.1, solver="gradient_descent", learning_rate=0.01, epochs=1000, **settings).fit(
+            X, y
+        )
     np.testing.assert_allclose(model.coef_, [0.212974, 1.150323], atol=5e-7)
     np.testing.assert_allclose(wd.LinearRegression(0.1, **settings).fit(X, y).coef_, [0.094787, 1.232227], atol=5e-7)
     assert model.history_.weights.shape == (1001, 2) and model.n_iter_ == 1000
@@ -104,7 +106,9 @@ def test_convergence_stops_early() -> None:
     """A met tolerance ends the epochs, without a warning."""
     X, y = regression(30, 3)
     model = wd.LinearRegression(1.0, solver="gradient_descent", learning_rate=0.3, epochs=10_000).fit(X, y)
-    assert model.history_.converged and len(model.history_.loss) < 2000 and model.n_iter_ == len(model.history_.loss) - 1
+    assert (
+        model.history_.converged and len(model.history_.loss) < 2000 and model.n_iter_ == len(model.history_.loss) - 1
+    )
 
 
 @pytest.mark.parametrize(

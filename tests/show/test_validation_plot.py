@@ -280,12 +280,12 @@ def test_targets_are_drawn_in_units_of_their_best(count):
     ax = drawn(record)
     assert ax.get_ylabel() == "held-out loss / its best"
     shown = {tuple(one.get_ydata()) for one in ax.get_lines()}
-    for one in record.targets[:50]:
+    for one in record.targets[:40]:
         assert tuple(one.mean / one.mean.min()) in shown
     first = record.targets[0]
     assert (first.decay_min, 1.0) in marks(ax, "o", 5)
     assert any(text.startswith("target 1: ") for text in texts(ax))
-    assert ax.get_title(loc="left") == ("the first 50 of 200 targets" if count == 200 else "")
+    assert ax.get_title(loc="left") == ("the first 40 of 200 targets" if count == 200 else "")
 
 
 def test_targets_under_a_scorer_are_differences():

@@ -63,18 +63,18 @@ class FakeSplit:
     noise: float
     asked: list[Array] = field(default_factory=list)
 
-    def held_out(self, decays: Array, scoring: Any = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Any = None, among: Array | None = None) -> HeldOut:
         decays = np.asarray(decays, dtype=np.float64)
         self.asked.append(decays)
         tilt = self.noise * np.array([-3.0, -1.0, 1.0, 3.0])[:, None] / (1.0 + decays)
         repeat, weight = np.zeros(FOLDS, dtype=np.intp), np.ones(FOLDS)
         status = np.full((FOLDS, len(decays)), "exact")
         losses = [np.tile(curve(decays), (FOLDS, 1)) + tilt for curve in self.curves]
-        several = [from_folds(decays, one, weight, repeat, status) for one in losses]
+        several = [from_folds(decays, one, weight, repeat, status, among=among) for one in losses]
         if len(several) == 1:
             return several[0]
         mean = np.mean(losses, axis=0)
-        return from_folds(decays, mean, weight, repeat, status, targets=tuple(several))
+        return from_folds(decays, mean, weight, repeat, status, among=among, targets=tuple(several))
 
 
 @dataclass

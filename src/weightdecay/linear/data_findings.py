@@ -258,14 +258,19 @@ def _identifiers(problem: Opened) -> Iterator[Finding]:
 
 def _dominant(problem: Opened) -> Iterator[Finding]:
     """WD009: one row rules a column."""
+    if sparse.issparse(problem.rows.X):
+        return  # where most entries are zero, a column of a single row is no news
     row, column, share = problem.largest_share
     if share > SHARE:
-        kept = "leave-one-out would keep the scale that this row makes, so " if problem.design.standardize else ""
+        kept = (
+            ", a scale that leave-one-out would keep, so that cv='auto' takes folds"
+            if problem.design.standardize
+            else ""
+        )
         yield Finding(
             "WD009",
             "info",
-            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}; {kept}"
-            'cv="auto" takes folds',
+            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}{kept}",
             "look at that row; a logarithm or a cap of the column often helps",
         )
 

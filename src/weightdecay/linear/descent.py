@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from weightdecay.linear.design import CONSTANT
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
 from weightdecay.linear.ridge import RidgeProblem, Solution
-from weightdecay.linear.rows import OutOfRange, Rows, row_blocks
+from weightdecay.linear.rows import OutOfRangeError, Rows, row_blocks
 from weightdecay.linear.units_of_rows import bad_cell
 from weightdecay.records.history import History
 
@@ -66,7 +66,7 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
     design = problem.design
     try:
         slope = _slope(problem.rows, design.fit_intercept, design.standardize)
-    except OutOfRange:
+    except OutOfRangeError:
         raise ValueError(bad_cell(problem.rows.X, problem.columns)) from None
     held = np.where(slope.constant, 0.0, design.decay_weights) if design.standardize else design.decay_weights
     target = problem.centre.T * slope.scale[:, None]
@@ -137,7 +137,7 @@ def _first_moments(rows: Rows, shift: Shift, moments: Moments | None) -> tuple[A
         away += s[block] @ Z / S
         square += s[block] @ Z**2 / S
     if not np.isfinite(square.sum()):
-        raise OutOfRange
+        raise OutOfRangeError
     return away, square
 
 

@@ -1,7 +1,7 @@
 """Design: how columns enter the fit, and the reduction of a training set to its decayed part.
 
-A model y ≈ b + x·w with penalty (Λ/2) Σ p_j v_j (w_j − c_j)² becomes, for the decayed columns with a_j = √p_j · sd_j and
-u_j = a_j (w_j − c_j), after the intercept and the exempt columns are projected out,
+A model y ≈ b + x·w with penalty (Λ/2) Σ p_j v_j (w_j − c_j)² becomes, for the decayed columns with a_j = √p_j · sd_j
+and u_j = a_j (w_j − c_j), after the intercept and the exempt columns are projected out,
 
     minimise ½‖ỹ − X̃ u‖² + (Λ/2)‖u‖²,      so (G + Λ I) u = r with G = X̃ᵀX̃, r = X̃ᵀỹ.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from weightdecay.linear.design import Design
-from weightdecay.linear.rows import OutOfRange, Rows, column_blocks
+from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal, Tridiagonal, diagonal, tridiagonal
 
 Array = NDArray[np.float64]
@@ -140,7 +140,7 @@ def _columns(
     s_train = s[train]
     mean = s_train @ X[train] / s_train.sum()
     if not np.isfinite(mean.sum()):
-        raise OutOfRange
+        raise OutOfRangeError
     Z = X - mean
     variance = np.einsum("i,ij,ij->j", s_train, Z[train], Z[train]) / s_train.sum()
     constant = np.sqrt(variance) <= 16 * EPS * np.abs(mean)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.dual import DualFit
-from weightdecay.linear.fold_split import squeeze, summarise
+from weightdecay.linear.fold_split import exact, squeeze, summarise
 from weightdecay.linear.leave_one_out import scored
-from weightdecay.linear.row_losses import RowLosses, averaged
+from weightdecay.linear.row_losses import of_rows
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.spectrum import EPS
 from weightdecay.records.held_out import HeldOut
@@ -32,26 +32,27 @@ class DualSplit:
     fits: list[DualFit]
     offset: Array  # (n, t): X times the centre
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out mean squared error (or −score) of every fold, target and decay."""
         decays = np.asarray(decays, dtype=np.float64)
-        precisions = decays * self.rows.weight_sum
         F, L, t = len(self.fits), len(decays), self.rows.t
-        loss, weight = np.empty((F, L, t)), np.ones(F)
-        status = np.full((F, L), "exact", dtype="<U24")
+        loss, weight, status = np.empty((F, L, t)), np.ones(F), exact(F, L)
         for f, fit in enumerate(self.fits):
-            prediction = fit.predictions(fit.test, precisions) + self.offset[fit.test]
+            prediction = fit.predictions(fit.test, decays * self.rows.weight_sum) + self.offset[fit.test]
             Y, s = self.rows.Y[fit.test], self.rows.s[fit.test]
             if scoring is None:
+                square = np.swapaxes((Y - prediction) ** 2, 0, 1)
+                if F == 1:
+                    return of_rows(decays, [(square, s)], among)
                 weight[f] = s.sum()
-                loss[f] = np.einsum("m,lmt->lt", s, (Y - prediction) ** 2) / weight[f]
+                loss[f] = np.einsum("m,mlt->lt", s, square) / weight[f]
                 continue
             given = None if self.rows.weight is None else s
             X = self.rows.X[fit.test]
             loss[f, :, 0] = [loss_of_predictions(scoring, X, squeeze(Y), squeeze(one), given) for one in prediction]
         if scoring is not None:
-            return from_folds(decays, loss[:, :, 0], weight, self.folds.repeat, status)
-        return summarise(decays, loss, weight, self.folds, status)
+            return from_folds(decays, loss[:, :, 0], weight, self.folds.repeat, status, among=among)
+        return summarise(decays, loss, weight, self.folds, status, among)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +68,13 @@ class DualLeaveOneOut:
     fit: DualFit
     offset: Array
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out squared errors of the rows, averaged, or −score of all held-out predictions together."""
         decays = np.asarray(decays, dtype=np.float64)
         residual = self._residuals(decays * self.rows.weight_sum)  # (n_train, L, t)
-        status = np.full(len(decays), "exact", dtype="<U24")
         if scoring is not None:
-            prediction = self.rows.Y[self.fit.train][:, None, :] - residual
-            return scored(self.rows, decays, prediction, scoring, status)
-        targets = []
-        for k in range(self.rows.t):
-            losses = RowLosses(decays)
-            losses.add(residual[:, :, k] ** 2, self.fit.root**2)
-            targets.append(losses.held_out(status))
-        return averaged(tuple(targets))
+            return scored(self.rows, decays, self.rows.Y[self.fit.train][:, None, :] - residual, scoring)
+        return of_rows(decays, [(residual**2, self.fit.root**2)], among)
 
     @cached_property
     def _rotated(self) -> tuple[Array, Array, Array]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from weightdecay.linear.opening import open_ridge
 from weightdecay.linear.descent import descend
+from weightdecay.linear.opening import open_ridge
 from weightdecay.linear.ridge import RidgeProblem, Solution
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
@@ -26,8 +26,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
 
         J(w, b) = (1/Σs) Σ_i s_i ½ (y_i − b − x_i·w)²  +  λ Σ_j p_j ½ v_j (w_j − c_j)²,
 
-    with sample weights s, decay weights p, centre c, and v_j the weighted variance of column j if ``standardize`` else 1.
-    The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it is
+    with sample weights s, decay weights p, centre c, and v_j the weighted variance of column j if ``standardize``, else
+    1. The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it is
     not unique), ``decay="auto"`` takes the λ of least held-out error.
 
     Parameters

@@ -6,15 +6,15 @@ What is ill-conditioned, or fits so well that residuals would cancel, goes throu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.design import Design, Reduced, reduce
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather, total
+from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.spectrum import Tridiagonal, tridiagonal
 from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
@@ -34,6 +34,8 @@ ILL = 1e9
 CANCELLED = 1e-6
 # Models are formed for so many coefficients at a time.
 CHUNK = 4_000_000
+# Rows of a single hold-out read at a time.
+HELD_OUT_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,20 +149,23 @@ class FoldSplit:
             coef[exact], intercept[exact] = self.triangular_fits[fold].models(precisions[exact])
         return coef, intercept, exact
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out mean squared error (or −score) of every fold, target and decay."""
-        precisions = np.asarray(decays, dtype=np.float64) * self.rows.weight_sum
+        decays = np.asarray(decays, dtype=np.float64)
+        precisions = decays * self.rows.weight_sum
         if scoring is not None:
-            return self._scored(precisions, decays, scoring)
+            return self._scored(precisions, decays, scoring, among)
+        if len(self.folds.repeat) == 1:
+            return self._of_one_fold(precisions, decays, among)
         F, L, t = len(self.folds.repeat), len(decays), self.rows.t
-        loss, status = np.empty((F, L, t)), np.full((F, L), "exact", dtype="<U24")
+        loss, status = np.empty((F, L, t)), exact(F, L)
         size = max(1, CHUNK // max(1, self.rows.p * t))
         for fold in range(F):
             for start in range(0, L, size):
                 part = slice(start, min(L, start + size))
                 loss[fold, part], status[fold, part] = self._errors(fold, precisions[part])
         loss /= self.weight[:, None, None]
-        return summarise(np.asarray(decays, dtype=np.float64), loss, self.weight, self.folds, status)
+        return summarise(decays, loss, self.weight, self.folds, status, among)
 
     def _errors(self, fold: int, precisions: Array) -> tuple[Array, NDArray[np.str_]]:
         """Σ s (residual)² on the test rows, shape (L, t), and how it was computed."""
@@ -175,12 +180,28 @@ class FoldSplit:
             error[lost] = residual_sum(self.triangular_tests[fold], coef[lost], intercept[lost])
         return error, status
 
-    def _scored(self, precisions: Array, decays: Array, scorer: Scorer) -> HeldOut:
+    def _of_one_fold(self, precisions: Array, decays: Array, among: Array | None) -> HeldOut:
+        """A single hold-out: its rows are read once more, since their errors stand for those of folds."""
+        coef, intercept, exactly = self.models(0, precisions)
+        coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
+        _, test = next(iter(self.folds.splits()))
+        L, t, p = coef.shape
+
+        def pieces() -> Iterator[tuple[Array, Array]]:
+            for start in range(0, len(test), HELD_OUT_ROWS):
+                rows = test[start : start + HELD_OUT_ROWS]
+                product = np.asarray(self.rows.X[rows] @ coef.reshape(L * t, p).T).reshape(len(rows), L, t)
+                yield (self.rows.Y[rows][:, None, :] - product - intercept) ** 2, self.rows.s[rows]
+
+        found = of_rows(decays, pieces(), among)
+        return marked(found, exactly & (not self.small), "exact (triangular)")
+
+    def _scored(self, precisions: Array, decays: Array, scorer: Scorer, among: Array | None) -> HeldOut:
         """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
         F, L = len(self.folds.repeat), len(decays)
-        loss, status = np.empty((F, L)), np.full((F, L), "exact", dtype="<U24")
+        loss, status = np.empty((F, L)), exact(F, L)
         for fold, (_, test) in enumerate(self.folds.splits()):
-            coef, intercept, exact = self.models(fold, precisions)
+            coef, intercept, exactly = self.models(fold, precisions)
             coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
             X, Y = self.rows.X[test], self.rows.Y[test]
             weight = None if self.rows.weight is None else self.rows.weight[test]
@@ -188,8 +209,13 @@ class FoldSplit:
                 prediction = X @ coef[row].T + intercept[row]
                 one = loss_of_predictions(scorer, X, squeeze(Y), squeeze(prediction), weight)
                 loss[fold, row] = one
-            status[fold, exact] = "exact" if self.small else "exact (triangular)"
-        return from_folds(np.asarray(decays, dtype=np.float64), loss, np.ones(F), self.folds.repeat, status)
+            status[fold, exactly] = "exact" if self.small else "exact (triangular)"
+        return from_folds(decays, loss, np.ones(F), self.folds.repeat, status, among=among)
+
+
+def exact(F: int, L: int) -> NDArray[np.str_]:
+    """The status of folds and decays of which nothing else is to be said."""
+    return np.full((F, L), "exact", dtype="<U24")
 
 
 def squeeze(Y: Array) -> Array:
@@ -204,12 +230,13 @@ def unshifted(coef: Array, intercept: Array, centre: Array, shift: Shift) -> tup
 
 
 def summarise(
-    decays: Array, loss: Array, weight: Array, folds: Folds, status: NDArray[np.str_], **more: Any
+    decays: Array, loss: Array, weight: Array, folds: Folds, status: NDArray[np.str_], among: Array | None
 ) -> HeldOut:
     """A `HeldOut` from losses (F, L, t): the mean over targets, and each target when there are several."""
-    t = loss.shape[2]
-    targets = tuple(from_folds(decays, loss[:, :, k], weight, folds.repeat, status) for k in range(t)) if t > 1 else ()
-    return from_folds(decays, loss.mean(axis=2), weight, folds.repeat, status, targets=targets, **more)
+    several = range(loss.shape[2]) if loss.shape[2] > 1 else ()
+    parts = [loss[:, :, k] for k in several]
+    made = [from_folds(decays, one, weight, folds.repeat, status, among=among) for one in [*parts, loss.mean(axis=2)]]
+    return replace(made[-1], targets=tuple(made[:-1]))
 
 
 def layout(partitions: tuple[Partition, ...]) -> tuple[list[NDArray[np.int32]], list[int]]:

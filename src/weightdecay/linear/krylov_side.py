@@ -7,7 +7,7 @@ Solutions are iterative: they stop on a bound of their error, with gradients tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,8 @@ from weightdecay.linear.fold_split import squeeze, summarise
 from weightdecay.linear.krylov import MAX_ITER, TOL, KrylovFolds, open_folds
 from weightdecay.linear.krylov_traces import Traces, n_unpenalised, sampled_spectrum
 from weightdecay.linear.krylov_whole import KrylovPath, KrylovWhole, open_whole
-from weightdecay.linear.rows import OutOfRange, Rows
+from weightdecay.linear.row_losses import of_rows
+from weightdecay.linear.rows import OutOfRangeError, Rows
 from weightdecay.linear.whole import Models
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
@@ -63,7 +64,7 @@ class Krylov:
     def offset(self) -> Array:
         """What the centre predicts, (n, t)."""
         if not np.isfinite(self.rows.X.data).all():
-            raise OutOfRange("X holds nan or infinity")
+            raise OutOfRangeError("X holds nan or infinity")
         if not self.centre.any():
             return np.zeros((self.rows.n, self.rows.t))
         return np.asarray(self.rows.X @ self.centre.T, dtype=np.float64)
@@ -172,9 +173,11 @@ class KrylovSplit:
         default_factory=dict, repr=False
     )
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out mean squared error (or −score) of every fold, target and decay."""
         decays = np.asarray(decays, dtype=np.float64)
+        if scoring is None and len(self.folds.repeat) == 1:
+            return self._of_one_fold(decays, among)
         # The scorer is kept beside its losses, so that its id stays its own.
         _, known = self._known.setdefault(id(scoring), (scoring, {}))
         new = np.array([decay for decay in decays.tolist() if decay not in known])
@@ -185,9 +188,19 @@ class KrylovSplit:
         loss = np.stack([loss for loss, _ in answers], axis=1)
         status = np.array([status for _, status in answers]).T
         if scoring is not None:
-            return from_folds(decays, loss[:, :, 0], np.ones(len(loss)), self.folds.repeat, status)
+            return from_folds(decays, loss[:, :, 0], np.ones(len(loss)), self.folds.repeat, status, among=among)
         weight = np.array([self.rows.s[test].sum() for _, test in self.folds.splits()])
-        return summarise(decays, loss, weight, self.folds, status)
+        return summarise(decays, loss, weight, self.folds, status, among)
+
+    def _of_one_fold(self, decays: Array, among: Array | None) -> HeldOut:
+        """A single hold-out: the errors of its rows stand for those of folds."""
+        (part,) = self.parts
+        found = part.predictions(decays * self.rows.weight_sum, tol=self.tol, max_iter=self.max_iter)
+        (test,) = found.rows
+        Y, predicted = self.rows.Y[test] - self.offset[test], np.swapaxes(found.predictions[0], 1, 2)
+        record = of_rows(decays, [((Y[:, None, :] - predicted) ** 2, self.rows.s[test])], among)
+        status = _status(found.converged, found.iterations)
+        return replace(record, status=status, targets=tuple(replace(one, status=status) for one in record.targets))
 
     def _solved(self, precisions: Array, scoring: Scorer | None) -> tuple[Array, NDArray[np.str_]]:
         """Losses (F, L, t), or (F, L, 1) for scorers, and how they were computed (F, L)."""

@@ -1,8 +1,8 @@
 """Exact leave-one-out of tall data: rotate the rows once, and every decay costs one column of a matrix product.
 
 With V, d the eigenvectors and eigenvalues of G, row i rotated to τ_i, and h⁰ the leverage of intercept and exempt
-columns, the prediction and leverage at Λ are f_i = f⁰_i + Σ_j τ_ij z_j/(d_j + Λ) and h_i = s_i (h⁰_i + Σ_j τ_ij²/(d_j + Λ));
-the residual of row i left out is (y_i − f_i)/(1 − h_i). Scales are those of all rows; the intercept is refitted.
+columns, the prediction and leverage at Λ are f_i = f⁰_i + Σ_j τ_ij z_j/(d_j + Λ) and
+h_i = s_i (h⁰_i + Σ_j τ_ij²/(d_j + Λ)); the residual of row i left out is (y_i − f_i)/(1 − h_i). Scales are those of all rows; the intercept is refitted.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.linear.fold_split import squeeze
-from weightdecay.linear.row_losses import RowLosses, averaged
+from weightdecay.linear.fold_split import exact, squeeze
+from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal
 from weightdecay.records.held_out import HeldOut
@@ -58,28 +58,28 @@ class LeaveOneOut:
     rows: Rows
     rotation: Rotation
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out squared errors of the rows, averaged, or −score of all held-out predictions together."""
-        decays = np.asarray(decays, dtype=np.float64)
-        rows, t = self.rows, self.rows.t
-        losses = [RowLosses(decays) for _ in range(t)]
-        kept: list[Array] = []
-        inexact = np.zeros(len(decays), dtype=bool)
-        for block, residual, late in left_out(self.rotation, rows, decays * rows.weight_sum):
-            inexact |= late
-            s = rows.s[block]
-            used = s > 0
-            for k in range(t):
-                losses[k].add(residual[used, :, k] ** 2, s[used])
-            if scoring is not None:
-                kept.append(rows.Y[block][used][:, None, :] - residual[used])
-        status = np.where(inexact, "inexact: leverage near 1", "exact").astype("<U24")
-        if scoring is not None:
-            return scored(rows, decays, np.concatenate(kept), scoring, status)
-        return averaged(tuple(one.held_out(status) for one in losses))
+        decays, rows = np.asarray(decays, dtype=np.float64), self.rows
+        late = np.zeros(len(decays), dtype=bool)
+        pieces = self._residuals(decays, late)
+        if scoring is None:
+            squares = ((np.square(residual, out=residual), rows.s[block]) for block, residual in pieces)
+            found = of_rows(decays, squares, among)
+        else:
+            used = ((rows.s[block] > 0, rows.Y[block], residual) for block, residual in pieces)
+            prediction = np.concatenate([Y[kept][:, None, :] - residual[kept] for kept, Y, residual in used])
+            found = scored(rows, decays, prediction, scoring)
+        return marked(found, late, "inexact: leverage near 1")
+
+    def _residuals(self, decays: Array, late: NDArray[np.bool_]) -> Iterator[tuple[slice, Array]]:
+        """Residuals (m, L, t) of each block's rows left out; marks the decays that kept too few digits."""
+        for block, residual, here in left_out(self.rotation, self.rows, decays * self.rows.weight_sum):
+            late |= here
+            yield block, residual
 
 
-def scored(rows: Rows, decays: Array, prediction: Array, scorer: Scorer, status: NDArray[np.str_]) -> HeldOut:
+def scored(rows: Rows, decays: Array, prediction: Array, scorer: Scorer) -> HeldOut:
     """−score once over all held-out predictions (rows with weight, L, t): a single value without an error."""
     used = rows.s > 0
     X, Y = rows.X[used], rows.Y[used]
@@ -88,7 +88,7 @@ def scored(rows: Rows, decays: Array, prediction: Array, scorer: Scorer, status:
         loss_of_predictions(scorer, X, squeeze(Y), squeeze(prediction[:, row]), weight) for row in range(len(decays))
     ]
     unknown = np.full(len(decays), np.nan)
-    return HeldOut(decays, np.array([loss]), np.ones(1), unknown, unknown, status[None, :])
+    return HeldOut(decays, np.array([loss]), np.ones(1), unknown, unknown, exact(1, len(decays)))
 
 
 def left_out(rotation: Rotation, rows: Rows, precisions: Array) -> Iterator[tuple[slice, Array, NDArray[np.bool_]]]:

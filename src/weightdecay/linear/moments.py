@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from weightdecay.linear.rows import OutOfRange, Rows, row_blocks, sample_mean
+from weightdecay.linear.rows import OutOfRangeError, Rows, row_blocks, sample_mean
 
 Array = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def gather(
 
     Raises
     ------
-    OutOfRange
+    OutOfRangeError
         When a moment is not finite: checking the result costs nothing, checking the rows another pass.
     """
     p, t = rows.p, rows.t
@@ -130,7 +130,7 @@ def gather(
             one.add(_arranged(part, W, root, label[block], shift.x, buffer[:m]), one.bounds(label[block]))
     cells = [one.moments() for one in sums]
     if not all(cell.finite for part in cells for cell in part):
-        raise OutOfRange
+        raise OutOfRangeError
     return cells
 
 

@@ -18,7 +18,7 @@ from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
 from weightdecay.linear.dominance import largest_share
 from weightdecay.linear.refinement import solve_refined
-from weightdecay.linear.rows import OutOfRange, Rows
+from weightdecay.linear.rows import OutOfRangeError, Rows
 from weightdecay.linear.sides import Side
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.decay_path import DecayPath
@@ -93,7 +93,8 @@ class RidgeProblem:
         """Leave-one-out, or folds where one row rules a column or no exact short-cut exists."""
         if self.side.name == "krylov":
             return 5
-        return min(10, self.rows.n_positive) if self.largest_share[2] > DOMINANT else "loo"
+        ruled = self.design.standardize and self.largest_share[2] > DOMINANT
+        return min(10, self.rows.n_positive) if ruled else "loo"
 
     @cached_property
     def largest_share(self) -> tuple[int, int, float]:
@@ -125,7 +126,7 @@ class RidgeProblem:
         """Turn numbers that cannot be used, met on the way, into a sentence that names their column."""
         try:
             yield
-        except OutOfRange:
+        except OutOfRangeError:
             raise ValueError(bad_cell(self.rows.X, self.columns)) from None
 
     def path(self, decays: Array) -> DecayPath:

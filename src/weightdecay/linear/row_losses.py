@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +17,9 @@ Array = NDArray[np.float64]
 class RowLosses:
     """Weighted sums over rows of losses at L decays, added block by block.
 
-    The standard error of the mean over n rows with weights W is √(Σ W (loss − mean)²/ΣW/(n − 1)). Paired errors need the
-    products of the losses of two decays; they are kept of *differences to one reference decay*, chosen from the first
-    block, so that what cancels between similar decays cancels before it is squared.
+    The standard error of the mean over n rows with weights W is √(Σ W (loss − mean)²/ΣW/(n − 1)). Paired errors need
+    the products of the losses of two decays; they are kept of *differences to one reference decay*, chosen from the
+    first block, so that what cancels between similar decays cancels before it is squared.
     """
 
     def __init__(self, decays: Array) -> None:
@@ -45,26 +48,43 @@ class RowLosses:
         self.reference_first += float(weight @ own)
         self.reference_second += float(weight @ own**2)
 
-    def held_out(self, status: NDArray[np.str_]) -> HeldOut:
-        """The record: one fold-like row of mean losses."""
+    def held_out(self, among: Array | None = None) -> HeldOut:
+        """The record: one fold-like row of mean losses, paired with the best of some decays."""
         W, n = self.weight, self.rows
         difference, own = self.first / W, self.reference_first / W
         mean = self.start[self.reference] + own + difference
         square = (np.diagonal(self.product) + 2 * self.crossed + self.reference_second) / W
-        best = smallest(self.decays, mean)
+        best = smallest(self.decays, mean, among)
         paired_square = (np.diagonal(self.product) - 2 * self.product[best] + self.product[best, best]) / W
         spread = np.maximum(
             [square - (own + difference) ** 2, paired_square - (difference - difference[best]) ** 2], 0.0
         )
         error, paired = np.sqrt(spread / max(n - 1, 1)) if n > 1 else np.full((2, len(mean)), np.nan)
-        return HeldOut(self.decays, mean[None, :], np.array([W]), error, paired, status[None, :])
+        status = np.full((1, len(mean)), "exact", dtype="<U24")
+        return HeldOut(self.decays, mean[None, :], np.array([W]), error, paired, status)
 
 
-def averaged(targets: tuple[HeldOut, ...]) -> HeldOut:
-    """The mean over targets; its errors are the means of theirs, as if they rose and fell together."""
-    if len(targets) == 1:
-        return targets[0]
-    loss = np.mean([one.loss for one in targets], axis=0)
-    error, paired = (np.mean([getattr(one, name) for one in targets], axis=0) for name in ("standard_error", "paired"))
-    first = targets[0]
-    return HeldOut(first.decays, loss, first.weight, error, paired, first.status, targets)
+def of_rows(decays: Array, pieces: Iterable[tuple[Array, Array]], among: Array | None) -> HeldOut:
+    """A `HeldOut` in whose errors rows stand for folds, from squared residuals (m, L, t) and weights (m,), piecewise.
+
+    With several targets the record is of the rows' mean over targets, with one inside for every target.
+    """
+    sums: list[RowLosses] = []
+    for square, weight in pieces:
+        used = weight > 0
+        if not used.any():
+            continue
+        several = [square[used, :, k] for k in range(square.shape[2])] if square.shape[2] > 1 else []
+        sums = sums or [RowLosses(decays) for _ in range(len(several) + 1)]
+        for one, losses in zip(sums, [*several, square[used].mean(axis=2)], strict=True):
+            one.add(losses, weight[used])
+    made = [one.held_out(among) for one in sums]
+    return replace(made[-1], targets=tuple(made[:-1]))
+
+
+def marked(record: HeldOut, where: NDArray[np.bool_], word: str) -> HeldOut:
+    """The record, and those inside, with another status at some decays."""
+    if not where.any():
+        return record
+    targets = tuple(marked(one, where, word) for one in record.targets)
+    return replace(record, status=np.where(where, word, record.status), targets=targets)

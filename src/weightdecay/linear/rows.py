@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 BLOCK_BYTES = 4 << 20  # of one float64 block of rows: fits the cache of a core, and many rows of moderate width
 
 
-class OutOfRange(ArithmeticError):
+class OutOfRangeError(ArithmeticError):
     """Rows hold nan, inf, or numbers whose squares leave float64."""
 
 
@@ -69,7 +69,7 @@ class Rows:
 
 
 def row_blocks(X: Any, minimum: int = 0) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
-    """All rows once, in dense blocks; the only reader of the rows of tall data, so a count of its rows counts passes."""
+    """All rows once, in dense blocks; the only reader of tall data's rows, so that a count of them counts passes."""
     n, p = X.shape
     size = max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16)
     for start in range(0, n, size):

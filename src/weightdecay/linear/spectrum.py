@@ -1,7 +1,7 @@
 """Spectrum: one factorisation of G serves (G + Λ I) u = r for every Λ.
 
-`tridiagonal` reduces G = Q T Qᵀ (4/3 q³ operations, about a third of an eigendecomposition); each Λ then costs O(q), and
-all decays come back through Q in one product. `diagonal` goes on to eigenvectors, for what needs them: leverages, and
+`tridiagonal` reduces G = Q T Qᵀ (4/3 q³ operations, about a third of an eigendecomposition); each Λ then costs O(q),
+and all decays come back through Q in one product. `diagonal` goes on to eigenvectors, for what needs them: leverages, and
 the least-norm solution at Λ = 0. Both are LAPACK's; nothing here divides by Λ.
 """
 
@@ -61,7 +61,7 @@ class Tridiagonal:
 
     @cached_property
     def extremes(self) -> tuple[float, float]:
-        """Smallest and largest eigenvalue of G: the largest bounded by Gershgorin, the smallest by inverse iteration."""
+        """Smallest and largest eigenvalue of G, by inverse iteration and as Gershgorin's bound."""
         q = len(self.d)
         off = np.abs(self.e)
         radius = np.concatenate([[0.0], off]) + np.concatenate([off, [0.0]])

@@ -1,8 +1,8 @@
 """Triangles: square-root moments, for when the moments themselves would lose the digits.
 
 R with RᵀR = Σ s (1, x − shift, y − shift)(…)ᵀ, from a QR decomposition of row blocks, has the condition of the data
-where moments have its square. Triangles combine like moments: those of a training set are the QR of its cells' triangles
-on top of each other, and ‖R (−b, −w, 1)‖² is a held-out error in which nothing cancels.
+where moments have its square. Triangles combine like moments: those of a training set are the QR of its cells'
+triangles on top of each other, and ‖R (−b, −w, 1)‖² is a held-out error in which nothing cancels.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from weightdecay.show.sanitize import for_html
 from weightdecay.show.validation_curve import path_of
 
 MAX_COEFFICIENTS = 200
-MAX_TARGETS = 4
+MAX_TARGETS = 3
 TEXT_LIMIT = 1000
 FAMILIES = ("weightdecay", "numpy", "scipy", "scikit-learn")
 

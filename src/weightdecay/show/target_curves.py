@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 # Curves that rise above this many times their best leave the picture.
 HIGHEST = 3.0
 # More grey curves than this only make the picture heavy.
-GREY_CURVES = 40
+GREY_CURVES = 30
 
 
 def draw_targets(ax: Axes, tuning: Tuning) -> None:

@@ -213,7 +213,7 @@ class ForeignSplit:
     leave_one_out: bool = False
     known: dict[tuple[float, int], tuple[list[Any], list[str]]] = field(default_factory=dict, repr=False)
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out losses by honest refits."""
         decays, s = np.asarray(decays, dtype=np.float64), self.problem.s
         columns = [self._column(float(one), scoring) for one in decays]
@@ -222,16 +222,16 @@ class ForeignSplit:
         if scoring is not None and self.leave_one_out:
             return self._scored_together(decays, np.array(values), status, scoring)
         if scoring is not None:
-            return from_folds(decays, np.array(values).T, np.ones(len(self.pairs)), self.repeat, status)
+            return from_folds(decays, np.array(values).T, np.ones(len(self.pairs)), self.repeat, status, among=among)
         weights = [s[test] for _, test in self.pairs]
         if len(self.pairs) == 1:
-            return from_rows(decays, np.stack([one[0] for one in values], axis=1), weights[0], status)
+            return from_rows(decays, np.stack([one[0] for one in values], axis=1), weights[0], status, among)
         if self.leave_one_out:
             rows = np.array([[fold[0] for fold in one] for one in values]).T
-            return from_rows(decays, rows, np.concatenate(weights), _together(status))
+            return from_rows(decays, rows, np.concatenate(weights), _together(status), among)
         loss = [[np.average(fold, weights=w) for fold, w in zip(one, weights, strict=True)] for one in values]
         sums = np.array([one.sum() for one in weights])
-        return from_folds(decays, np.array(loss).T, sums, self.repeat, status)
+        return from_folds(decays, np.array(loss).T, sums, self.repeat, status, among=among)
 
     def _scored_together(
         self, decays: Array, prediction: NDArray[Any], status: NDArray[np.str_], scorer: Scorer

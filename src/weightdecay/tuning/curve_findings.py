@@ -34,18 +34,22 @@ def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
 
 
 def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
-    """WD001: the best of the decays given is the first or last of them, and the curve still falls beyond."""
-    if not given or not 0 < tuning.decay_min < math.inf or len(tuning.decays) < 2:
+    """WD001: the best of the decays given is the first or last of them, and the curve goes on beyond."""
+    if not given or not 0 < tuning.decay_min < math.inf:
         return
+    alone = len(tuning.decays) == 1
     for end, place, name, word in ((0, "first", "no decay", "smaller"), (-1, "last", "infinite decay", "larger")):
         limit = tuning.reference(name)
         if tuning.decay_min != tuning.decays[end] or limit is None:
             continue
-        if not abs(limit.mean - tuning.mean[end]) <= AWAY * tuning.unit:
+        change = limit.mean - tuning.mean[end]
+        # Of a single decay nothing is known to its sides, but that an end of the path is better.
+        if not (-change if alone else abs(change)) <= AWAY * tuning.unit:
+            what = f"is worse than {name}" if alone else f"is the {place} of them"
             yield Finding(
                 "WD001",
                 "warning",
-                f"the best of the decays given, {brief(tuning.decay_min)}, is the {place} of them",
+                f"the {'only decay' if alone else 'best of the decays'} given, {brief(tuning.decay_min)}, {what}",
                 f"give {word} decays too, or leave decays=None and the grid is extended until it brackets the best",
             )
 

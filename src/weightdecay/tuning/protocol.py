@@ -61,8 +61,11 @@ class Facts:
 class Split(Protocol):
     """A problem with all its folds factorised together; asked for held-out losses again and again."""
 
-    def held_out(self, decays: Array, scoring: Scorer | None = None) -> HeldOut:
-        """Held-out losses of every fold at the decays (0 and inf allowed, any order)."""
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
+        """Held-out losses of every fold at the decays (0 and inf allowed, any order).
+
+        Paired errors refer to the best of the decays ``among``, by default of all.
+        """
         ...
 
 

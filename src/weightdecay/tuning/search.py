@@ -15,7 +15,7 @@ from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.grid import curves_of, searched
 from weightdecay.tuning.later import OfProblem, OfTarget
 from weightdecay.tuning.progress import Progress, Silent
-from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
+from weightdecay.tuning.protocol import Facts, Problem, Scorer
 from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, smallest
 
 Array = NDArray[np.float64]
@@ -64,10 +64,11 @@ def tune_problem(problem: Problem, folds: Folds, choice: Choice) -> Tuning:
             else searched(split, problem.candidates(), choice.scorer)
         )
         choice.progress.advance(f"{len(grid)} decays, {folds.text}")
-        held_out = split.held_out(np.union1d(grid, [value for _, value in names]), choice.scorer)
+        among = grid if choice.decays is not None else None
+        held_out = split.held_out(np.union1d(grid, [value for _, value in names]), choice.scorer, among)
         if choice.decays is None:
+            # A habit that beats the lattice joins it: then the best of all is the best of the grid.
             grid = np.union1d(grid, bests(held_out))
-        held_out = about_grid(split, held_out, grid, choice.scorer)
         tuning = _record(_Evaluated(held_out, grid, names), facts, folds, choice, problem)
         choice.progress.advance(f"best decay {tuning.decay:.3g}")
     finally:
@@ -78,36 +79,6 @@ def tune_problem(problem: Problem, folds: Folds, choice: Choice) -> Tuning:
 def bests(held_out: HeldOut) -> Array:
     """The decays of least loss: of the mean and, when there are several, of every target."""
     return np.unique([held_out.decays[smallest(held_out.decays, one)] for one in curves_of(held_out)])
-
-
-def about_grid(split: Split, held_out: HeldOut, grid: Array, scorer: Scorer | None) -> HeldOut:
-    """The same losses with paired errors about the best decay *of the grid*, which is the one that can be chosen.
-
-    An engine pairs with the best of all decays it is asked for. Where a reference beats every decay given by the user,
-    the engine is asked again: for the grid alone, and for each reference beside the best of the grid.
-    """
-    if np.isin(bests(held_out), grid).all():
-        return held_out
-    own = split.held_out(grid, scorer)
-    others = np.setdiff1d(held_out.decays, grid)
-    pairs = [split.held_out(np.union1d(bests(own), other), scorer) for other in others]
-
-    def repaired(one: HeldOut, alone: HeldOut, beside: list[HeldOut]) -> HeldOut:
-        paired = np.empty(len(one.decays))
-        paired[np.searchsorted(one.decays, grid)] = alone.paired
-        rank = alone.decays[smallest(alone.decays, alone.mean)]
-        for other, pair in zip(others, beside, strict=True):
-            # The error of a difference is that of its negative: read it where it is not trivially zero.
-            won = pair.decays[smallest(pair.decays, pair.mean)] == other
-            paired[np.searchsorted(one.decays, other)] = pair.paired[
-                np.searchsorted(pair.decays, rank if won else other)
-            ]
-        return replace(one, paired=paired)
-
-    targets = tuple(
-        repaired(one, own.targets[k], [pair.targets[k] for pair in pairs]) for k, one in enumerate(held_out.targets)
-    )
-    return replace(repaired(held_out, own, pairs), targets=targets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +162,9 @@ def _ranges(evaluated: _Evaluated, best: int, choice: Choice) -> tuple[tuple[flo
 
     def within(allowed: Array | float) -> tuple[float, float]:
         excess = mean - least - allowed
-        ends = evaluated.at(excess, 0.0), evaluated.at(excess, math.inf)
+        # Beyond decays that were given the loss may be better still, which is as far from the same as if it were worse.
+        beyond = np.abs(mean - least) - allowed
+        ends = evaluated.at(beyond, 0.0), evaluated.at(beyond, math.inf)
         return connected(evaluated.grid, excess[on_grid], best, ends)
 
     known = np.isfinite(paired)

@@ -41,22 +41,30 @@ def _one_error(loss: Array, weight: Array) -> Array:
 def from_folds(
     decays: Array, loss: Array, weight: Array, repeat: Index, status: NDArray[np.str_], **more: Any
 ) -> HeldOut:
-    """A `HeldOut` from fold losses (F, L): its standard errors are those of the folds."""
-    best = smallest(decays, weighted_mean(loss, weight))
+    """A `HeldOut` from fold losses (F, L): its standard errors are those of the folds.
+
+    Paired errors refer to the best of ``more["among"]`` (decays), by default of all.
+    """
+    best = smallest(decays, weighted_mean(loss, weight), more.pop("among", None))
     paired = standard_error(loss - loss[:, [best]], weight, repeat)
     return HeldOut(decays, loss, weight, standard_error(loss, weight, repeat), paired, status, **more)
 
 
-def from_rows(decays: Array, loss: Array, weight: Array, status: NDArray[np.str_]) -> HeldOut:
+def from_rows(
+    decays: Array, loss: Array, weight: Array, status: NDArray[np.str_], among: Array | None = None
+) -> HeldOut:
     """A `HeldOut` of one fold from the losses (m, L) of its test rows: the rows take the folds' place in the errors."""
     used = weight > 0
-    rows = from_folds(decays, loss[used], weight[used], np.zeros(int(used.sum()), dtype=np.intp), status)
+    repeat = np.zeros(int(used.sum()), dtype=np.intp)
+    rows = from_folds(decays, loss[used], weight[used], repeat, status, among=among)
     return replace(rows, loss=rows.mean[None, :], weight=np.array([weight.sum()]))
 
 
-def smallest(decays: Array, mean: Array) -> int:
-    """Index of the least mean loss; ties within 1e-10 relative go to the larger decay."""
+def smallest(decays: Array, mean: Array, among: Array | None = None) -> int:
+    """Index of the least mean loss (of some decays); ties within 1e-10 relative go to the larger decay."""
     finite = np.where(np.isfinite(mean), mean, np.inf)
+    if among is not None:
+        finite = np.where(np.isin(decays, among), finite, np.inf)
     least = finite.min()
     if not math.isfinite(least):
         raise ValueError("no decay gave a finite held-out loss; look at the data for extreme values")
