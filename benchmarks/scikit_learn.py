@@ -1,4 +1,4 @@
-"""Against scikit-learn: a whole search by shared work beside one fit of Ridge, or beside RidgeCV over the same decays."""
+"""Against scikit-learn: a whole search by shared work beside one fit of Ridge, or beside RidgeCV's search."""
 
 from __future__ import annotations
 

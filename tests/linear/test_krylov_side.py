@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, TimeSeriesSplit
 
@@ -222,16 +223,18 @@ def test_a_tuning_of_sparse_data_is_whole(tmp_path: Path) -> None:
 
 def test_steps_that_are_not_enough_are_told() -> None:
     y = response(X)[:, 0]
-    model = wd.LinearRegression(max_iter=1, decays=np.r_[DECAYS, 1e6]).fit(X, y)
-    late = np.char.startswith(model.tuning_.status, "not converged: steps 10")
+    tuning = wd.tune(wd.LinearRegression(max_iter=1), X, y, decays=np.r_[DECAYS, 1e6])
+    late = np.char.startswith(tuning.status, "not converged: steps 10")
     assert late[:, 0].all() and not late[:, -1].any()
-    assert "WD013" in {one.code for one in model.tuning_.findings}
-    assert model.tuning_.path.status[0].startswith("not converged: steps 10; df ± ")
-    assert model.tuning_.path.status[-1].startswith("krylov; df ± ")
-    assert wd.LinearRegression(decay=1e-6, max_iter=1).fit(X, y).status_.startswith("not converged")
-    expected = wd.tune(wd.LinearRegression(), DENSE, y, cv=5, decays=model.tuning_.decays).losses
-    np.testing.assert_allclose(model.tuning_.losses[~late], expected[~late], rtol=1e-9)
-    assert np.abs(model.tuning_.losses[late] / expected[late] - 1).max() > 1e-6
+    assert "WD013" in {one.code for one in tuning.findings}
+    assert tuning.path.status[0].startswith("not converged: steps 10; df ± ")
+    assert tuning.path.status[-1].startswith("krylov; df ± ")
+    with pytest.warns(ConvergenceWarning, match="more digits need max_iter"):
+        model = wd.LinearRegression(decay=1e-6, max_iter=1).fit(X, y)
+    assert model.status_.startswith("not converged")
+    expected = wd.tune(wd.LinearRegression(), DENSE, y, cv=5, decays=tuning.decays).losses
+    np.testing.assert_allclose(tuning.losses[~late], expected[~late], rtol=1e-9)
+    assert np.abs(tuning.losses[late] / expected[late] - 1).max() > 1e-6
 
 
 def test_passes_grow_neither_with_folds_nor_with_decays_nor_with_targets(monkeypatch: pytest.MonkeyPatch) -> None:

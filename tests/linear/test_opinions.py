@@ -1,4 +1,4 @@
-"""Opinions beside cross-validation: GCV and the restricted likelihood, each against its textbook form in dense matrices."""
+"""Opinions beside cross-validation: GCV and the restricted likelihood, against their textbook forms."""
 
 from __future__ import annotations
 

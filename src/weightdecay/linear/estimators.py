@@ -27,8 +27,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         J(w, b) = (1/Σs) Σ_i s_i ½ (y_i − b − x_i·w)²  +  λ Σ_j p_j ½ v_j (w_j − c_j)²,
 
     with sample weights s, decay weights p, centre c, and v_j the weighted variance of column j if ``standardize``, else
-    1. The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it is
-    not unique), ``decay="auto"`` takes the λ of least held-out error.
+    1. The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it
+    is not unique), ``decay="auto"`` takes the λ of least held-out error.
 
     Parameters
     ----------

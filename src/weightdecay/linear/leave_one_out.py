@@ -2,7 +2,8 @@
 
 With V, d the eigenvectors and eigenvalues of G, row i rotated to τ_i, and h⁰ the leverage of intercept and exempt
 columns, the prediction and leverage at Λ are f_i = f⁰_i + Σ_j τ_ij z_j/(d_j + Λ) and
-h_i = s_i (h⁰_i + Σ_j τ_ij²/(d_j + Λ)); the residual of row i left out is (y_i − f_i)/(1 − h_i). Scales are those of all rows; the intercept is refitted.
+h_i = s_i (h⁰_i + Σ_j τ_ij²/(d_j + Λ)); the residual of row i left out is (y_i − f_i)/(1 − h_i). Scales are those of
+all rows; the intercept is refitted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Spectrum: one factorisation of G serves (G + Λ I) u = r for every Λ.
 
 `tridiagonal` reduces G = Q T Qᵀ (4/3 q³ operations, about a third of an eigendecomposition); each Λ then costs O(q),
-and all decays come back through Q in one product. `diagonal` goes on to eigenvectors, for what needs them: leverages, and
-the least-norm solution at Λ = 0. Both are LAPACK's; nothing here divides by Λ.
+and all decays come back through Q in one product. `diagonal` goes on to eigenvectors, for what needs them: leverages,
+and the least-norm solution at Λ = 0. Both are LAPACK's; nothing here divides by Λ.
 """
 
 from __future__ import annotations
