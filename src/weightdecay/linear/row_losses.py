@@ -34,7 +34,7 @@ class RowLosses:
     def add(self, loss: Array, weight: Array) -> None:
         """Add the losses (m, L) of m rows with positive weights (m,)."""
         if self.reference < 0:
-            mean = np.average(loss, axis=0, weights=weight)
+            mean = weight @ loss / weight.sum()
             self.reference = smallest(self.decays, mean)
             self.start = mean
         own = loss[:, self.reference] - self.start[self.reference]
@@ -72,12 +72,15 @@ def of_rows(decays: Array, pieces: Iterable[tuple[Array, Array]], among: Array |
     sums: list[RowLosses] = []
     for square, weight in pieces:
         used = weight > 0
-        if not used.any():
+        if not used.all():
+            square, weight = square[used], weight[used]
+        if not len(weight):
             continue
-        several = [square[used, :, k] for k in range(square.shape[2])] if square.shape[2] > 1 else []
-        sums = sums or [RowLosses(decays) for _ in range(len(several) + 1)]
-        for one, losses in zip(sums, [*several, square[used].mean(axis=2)], strict=True):
-            one.add(losses, weight[used])
+        parts = [square[:, :, k] for k in range(square.shape[2])]
+        parts += [square.mean(axis=2)] if len(parts) > 1 else []
+        sums = sums or [RowLosses(decays) for _ in parts]
+        for one, losses in zip(sums, parts, strict=True):
+            one.add(losses, weight)
     made = [one.held_out(among) for one in sums]
     return replace(made[-1], targets=tuple(made[:-1]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Protocol, runtime_checkable
 
 from weightdecay.studies.foreign import ForeignFitter
@@ -24,9 +25,8 @@ class Ours(Protocol):
 
 def fitter_of(estimator: Any) -> tuple[Fitter, Request]:
     """A fitter and the estimator's own request; ours open themselves, foreign ones are refitted."""
-    from sklearn.base import clone
-
     if isinstance(estimator, Ours):
-        copy = clone(estimator)
-        return copy, copy.request()
+        # Opening sets names and counts of columns: on a copy, which shares the parameters it never changes.
+        mine = copy(estimator)
+        return mine, mine.request()
     return ForeignFitter(estimator), Request()
