@@ -253,3 +253,55 @@ def test_frames_keep_their_names() -> None:
 def test_shape_table_is_what_it_says() -> None:
     """The shapes of these laws include more columns than rows."""
     assert any(p > n for n, p in SHAPES.values())
+
+
+@pytest.mark.parametrize("shape", [(60, 7), (60, 90), (4000, 90)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_a_single_hold_out_the_rows_stand_for_folds(shape: tuple[int, int], weighted: bool) -> None:
+    """One hold-out has no spread over folds: its errors are those of a mean over its rows, for every target."""
+    X, Y = regression(*shape, t=2)
+    n = len(X)
+    s = np.random.default_rng(0).uniform(0.1, 3.0, n) if weighted else np.ones(n)
+    train, test = next(ShuffleSplit(1, test_size=0.2, random_state=2).split(X))
+    decays = np.array([1e-3, 0.1, 10.0])
+    found = wd.tune(
+        wd.LinearRegression(), X, Y, cv=[(train, test)], decays=decays, sample_weight=s if weighted else None
+    )
+    metric = weighted_scales(X[train], s[train]) ** 2
+    for k, one in enumerate(found.targets):
+        loss = np.empty((len(test), 3))
+        for column, decay in enumerate(decays):
+            coef, intercept = ridge(X[train], Y[train, k], decay * s.sum(), s[train], metric)
+            loss[:, column] = (Y[test, k] - intercept - X[test] @ coef) ** 2
+        mean = np.average(loss, axis=0, weights=s[test])
+        np.testing.assert_allclose(one.losses[0], mean, rtol=1e-7)
+        spread = np.average((loss - mean) ** 2, axis=0, weights=s[test])
+        np.testing.assert_allclose(one.standard_error, np.sqrt(spread / (len(test) - 1)), rtol=1e-6)
+        difference = loss - loss[:, [np.argmin(mean)]]
+        spread = np.average(
+            (difference - np.average(difference, axis=0, weights=s[test])) ** 2, axis=0, weights=s[test]
+        )
+        np.testing.assert_allclose(one.paired, np.sqrt(spread / (len(test) - 1)), rtol=1e-5, atol=1e-7 * mean.max())
+
+
+@pytest.mark.parametrize("cv", ["loo", 4])
+@pytest.mark.parametrize("shape", [(40, 6), (20, 35)])
+def test_paired_errors_refer_to_the_best_decay_given(cv: Any, shape: tuple[int, int]) -> None:
+    """Where no decay, or a habit, beats every decay given, the reported best is still the one that was given."""
+    X, y = regression(*shape, noise=0.2)
+    found = wd.tune(wd.LinearRegression(), X, y, cv=cv, decays=[50.0, 100.0])
+    assert min(one.mean for one in found.references) < found.mean.min()
+    assert found.decay_min == found.decays[found.mean.argmin()]
+    assert found.paired[found.best] == 0.0 < found.paired[1 - found.best]
+    assert "WD001" in {one.code for one in found.findings}
+    alone = wd.tune(wd.LinearRegression(), X, y, cv=cv, decays=[1e4])
+    assert alone.window[0] == 1e4 and alone.paired.tolist() == [0.0]
+
+
+def test_a_window_does_not_reach_what_is_better() -> None:
+    """Decays that were all given too large: the window keeps off no decay, and the verdict off "hardly matters"."""
+    X, y = regression(40, 6, noise=0.2)
+    found = wd.tune(wd.LinearRegression(), X, y, decays=[1e4], cv=4)
+    assert found.window[0] == 1e4 and "hardly matters" not in found.verdict
+    told = next(one for one in found.findings if one.code == "WD001")
+    assert told.message == "the only decay given, 1e+04, is worse than no decay"
