@@ -138,7 +138,8 @@ def _columns(
 ) -> tuple[Array, Array, NDArray[np.bool_], Array]:
     """Means, scales and exemption of a block of columns over training rows, and all rows centred and scaled."""
     s_train = s[train]
-    mean = s_train @ X[train] / s_train.sum()
+    # Not by a product of NumPy's BLAS, whose threads would stand in the way of those of SciPy's (see `moments`).
+    mean = np.einsum("i,ij->j", s_train, X[train]) / s_train.sum()
     if not np.isfinite(mean.sum()):
         raise OutOfRangeError
     Z = X - mean

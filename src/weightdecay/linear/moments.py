@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dgemm, dsyrk
 
 from weightdecay.linear.rows import OutOfRangeError, Rows, row_blocks, sample_mean
 
@@ -159,7 +159,7 @@ class _Sums:
 
     def __init__(self, n_cells: int, p: int, t: int) -> None:
         self.xx = np.zeros((n_cells, p, p))
-        self.xw = np.zeros((n_cells, p, 1 + t))
+        self.xw = np.zeros((n_cells, 1 + t, p))
         self.ww = np.zeros((n_cells, 2, 1 + t))
 
     def bounds(self, label: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -175,9 +175,10 @@ class _Sums:
                 continue
             X, V = Z[inside], W[inside]
             if X.shape[1]:
-                # A symmetric rank-k update in place: half the products, and no second matrix.
+                # A symmetric rank-k update in place: half the products, and no second matrix. Both products by SciPy's
+                # BLAS: where NumPy has one of its own, two pools of threads would take turns and wait for each other.
                 dsyrk(1.0, X.T, beta=1.0, c=self.xx[cell].T, trans=0, lower=1, overwrite_c=1)
-                self.xw[cell] += X.T @ V
+                dgemm(1.0, X.T, V.T, trans_b=1, beta=1.0, c=self.xw[cell].T, overwrite_c=1)
             self.ww[cell, 0] += V[:, 0] @ V
             self.ww[cell, 1] += np.concatenate([[0.0], np.einsum("it,it->t", V[:, 1:], V[:, 1:])])
 
@@ -187,9 +188,9 @@ class _Sums:
         for xx, xw, ww in zip(self.xx, self.xw, self.ww, strict=True):
             p = len(xx)
             zz = np.empty((1 + p, 1 + p))
-            zz[0, 0], zz[0, 1:], zz[1:, 0] = ww[0, 0], xw[:, 0], xw[:, 0]
+            zz[0, 0], zz[0, 1:], zz[1:, 0] = ww[0, 0], xw[0], xw[0]
             # dsyrk filled the lower triangle of the transpose, which is the upper one here.
             upper = np.triu(xx)
             zz[1:, 1:] = upper + np.triu(xx, 1).T
-            found.append(Moments(zz, np.concatenate([ww[:1, 1:], xw[:, 1:]]), ww[1, 1:].copy()))
+            found.append(Moments(zz, np.concatenate([ww[:1, 1:], xw[1:].T]), ww[1, 1:].copy()))
         return found
