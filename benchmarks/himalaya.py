@@ -21,7 +21,9 @@ def folds(n: int, p: int, t: int, name: str, repeats: int) -> Result:
     Y = np.column_stack([y, *(X @ rng.standard_normal((p, t - 1)) / p**0.5 + rng.standard_normal((n, t - 1))).T])
     ours, rival = medians(
         lambda: wd.tune(wd.LinearRegression(standardize=False), X, Y, decays=DECAYS, cv=5),
-        lambda: RidgeCV(alphas=DECAYS * n, cv=5, fit_intercept=True, solver_params={"warn": False, "n_alphas_batch": 5}).fit(X, Y),
+        lambda: RidgeCV(
+            alphas=DECAYS * n, cv=5, fit_intercept=True, solver_params={"warn": False, "n_alphas_batch": 5}
+        ).fit(X, Y),
         repeats,
     )
     return Result(name, ours, rival, 1.0, None)
