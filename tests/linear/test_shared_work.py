@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,13 @@ N, P = 4000, 90  # more work than `fold_split.SMALL`: the moments are used
 def count(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts rows (or columns) read and factorisations made, by wrapping the only functions that do either."""
     found: Counter[str] = Counter()
+    lock = Lock()
 
     def counting_reader(original: Any, name: str) -> Any:
         def reader(X: Any, **options: Any) -> Iterator[Any]:
             for block, part in original(X, **options):
-                found[name] += block.stop - block.start
+                with lock:  # workers read side by side
+                    found[name] += block.stop - block.start
                 yield block, part
 
         return reader

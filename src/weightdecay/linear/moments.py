@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dgemm, dsyrk
 
-from weightdecay.linear.rows import OutOfRangeError, Rows, row_blocks, sample_mean
+from weightdecay.linear.rows import OutOfRangeError, Rows, Share, row_blocks, sample_mean
+from weightdecay.linear.workers import shared_out
 
 Array = NDArray[np.float64]
 
@@ -116,10 +116,27 @@ def gather(
     OutOfRangeError
         When a moment is not finite: checking the result costs nothing, checking the rows another pass.
     """
+
+    def of_share(share: Share) -> list[_Sums]:
+        return _sums(rows, labels, [_Sums(cells, rows.p, rows.t) for cells in n_cells], shift, share)
+
+    first, *others = shared_out(of_share, rows.n, 8 * sum(n_cells) * (1 + rows.p) ** 2)
+    for other in others:
+        for mine, theirs in zip(first, other, strict=True):
+            mine.join(theirs)
+    cells = [one.moments() for one in first]
+    if not all(cell.finite for part in cells for cell in part):
+        raise OutOfRangeError
+    return cells
+
+
+def _sums(
+    rows: Rows, labels: Sequence[NDArray[np.int32]], sums: list[_Sums], shift: Shift, share: Share
+) -> list[_Sums]:
+    """Add one worker's share of the rows."""
     p, t = rows.p, rows.t
-    sums = [_Sums(cells, p, t) for cells in n_cells]
     buffer = np.empty(0)
-    for block, part in row_blocks(rows.X, minimum=256 * max(n_cells)):
+    for block, part in row_blocks(rows.X, minimum=max(len(one.xx) for one in sums) * max(256, p), share=share):
         m = part.shape[0]
         buffer = buffer if len(buffer) >= m else np.empty((m, p))
         root = None if rows.weight is None else np.sqrt(rows.weight[block])
@@ -128,10 +145,7 @@ def gather(
         np.subtract(rows.Y[block], shift.y, out=W[:, 1:])
         for one, label in zip(sums, labels, strict=True):
             one.add(_arranged(part, W, root, label[block], shift.x, buffer[:m]), one.bounds(label[block]))
-    cells = [one.moments() for one in sums]
-    if not all(cell.finite for part in cells for cell in part):
-        raise OutOfRangeError
-    return cells
+    return sums
 
 
 def _arranged(
@@ -159,8 +173,9 @@ class _Sums:
 
     def __init__(self, n_cells: int, p: int, t: int) -> None:
         self.xx = np.zeros((n_cells, p, p))
-        self.xw = np.zeros((n_cells, 1 + t, p))
+        self.xw = np.zeros((n_cells, p, 1 + t))
         self.ww = np.zeros((n_cells, 2, 1 + t))
+        self.product = np.empty((p, p))
 
     def bounds(self, label: NDArray[np.int32]) -> NDArray[np.intp]:
         """Where each cell begins and ends in a block ordered by cell."""
@@ -174,13 +189,17 @@ class _Sums:
             if inside.stop == inside.start:
                 continue
             X, V = Z[inside], W[inside]
-            if X.shape[1]:
-                # A symmetric rank-k update in place: half the products, and no second matrix. Both products by SciPy's
-                # BLAS: where NumPy has one of its own, two pools of threads would take turns and wait for each other.
-                dsyrk(1.0, X.T, beta=1.0, c=self.xx[cell].T, trans=0, lower=1, overwrite_c=1)
-                dgemm(1.0, X.T, V.T, trans_b=1, beta=1.0, c=self.xw[cell].T, overwrite_c=1)
+            # NumPy takes a matrix times its own transpose as a symmetric update: half the products.
+            self.xx[cell] += np.matmul(X.T, X, out=self.product)
+            self.xw[cell] += X.T @ V
             self.ww[cell, 0] += V[:, 0] @ V
             self.ww[cell, 1] += np.concatenate([[0.0], np.einsum("it,it->t", V[:, 1:], V[:, 1:])])
+
+    def join(self, other: _Sums) -> None:
+        """Add the sums of other rows."""
+        self.xx += other.xx
+        self.xw += other.xw
+        self.ww += other.ww
 
     def moments(self) -> list[Moments]:
         """The sums as symmetric moments."""
@@ -188,9 +207,7 @@ class _Sums:
         for xx, xw, ww in zip(self.xx, self.xw, self.ww, strict=True):
             p = len(xx)
             zz = np.empty((1 + p, 1 + p))
-            zz[0, 0], zz[0, 1:], zz[1:, 0] = ww[0, 0], xw[0], xw[0]
-            # dsyrk filled the lower triangle of the transpose, which is the upper one here.
-            upper = np.triu(xx)
-            zz[1:, 1:] = upper + np.triu(xx, 1).T
-            found.append(Moments(zz, np.concatenate([ww[:1, 1:], xw[1:].T]), ww[1, 1:].copy()))
+            zz[0, 0], zz[0, 1:], zz[1:, 0] = ww[0, 0], xw[:, 0], xw[:, 0]
+            zz[1:, 1:] = xx
+            found.append(Moments(zz, np.concatenate([ww[:1, 1:], xw[:, 1:]]), ww[1, 1:].copy()))
         return found

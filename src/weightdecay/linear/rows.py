@@ -12,6 +12,9 @@ from scipy import sparse
 
 Array = NDArray[np.float64]
 
+Share = tuple[int, int]  # (k, W): the k-th block of every W, what one of W workers reads
+WHOLE: Share = (0, 1)
+
 BLOCK_BYTES = 4 << 20  # of one float64 block of rows: fits the cache of a core, and many rows of moderate width
 
 
@@ -68,11 +71,12 @@ class Rows:
         return self.n if self.weight is None else int(np.count_nonzero(self.weight))
 
 
-def row_blocks(X: Any, minimum: int = 0) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
-    """All rows once, in dense blocks; the only reader of tall data's rows, so that a count of them counts passes."""
+def row_blocks(X: Any, minimum: int = 0, share: Share = WHOLE) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+    """All rows of a share once, in dense blocks; the only reader of tall data's rows: a count of them counts passes."""
     n, p = X.shape
-    size = max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16)
-    for start in range(0, n, size):
+    number, of = share
+    size = min(max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16), max(-(-n // of), 1))
+    for start in range(number * size, n, of * size):
         block = slice(start, min(n, start + size))
         part = X[block]
         yield block, part.toarray() if sparse.issparse(part) else part
