@@ -95,7 +95,7 @@ class FakeProblem:
             n_given=40,
             n_rows=40,
             weight_sum=40.0,
-            y_std=1.0,
+            y_std=(1.0,) * len(self.curves),
             n_targets=len(self.curves),
             columns=("a", "b"),
             model_name="Fake",

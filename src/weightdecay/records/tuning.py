@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,16 @@ Array = NDArray[np.float64]
 
 # A path of more numbers than this stays out of the JSON; it can be had again from the data.
 MAX_PATH_NUMBERS = 1_000_000
+
+
+# A score gains nothing on the constant model where it gains less than this share of itself.
+NO_GAIN = 1e-9
+
+
+def share_unit(least: float, constant: float | None) -> float:
+    """What shares of a loss are of: the least loss or, for a scorer, its gain on the constant model if it has one."""
+    gain = 0.0 if constant is None else abs(constant - least)
+    return gain if gain > NO_GAIN * abs(least) and math.isfinite(gain) else abs(least)
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,10 @@ class Tuning:
         One per target when there are several, else empty; the outer record is then the mean over the targets.
     trials : tuple of Trial
         The table of a search in a space, else empty.
+    target_names : tuple of str
+        Names of the targets; empty where they have none.
+    source : str
+        The file that the rows came from; empty where they came from none.
     command : str
         A line that repeats the work.
     later : Later
@@ -186,6 +201,8 @@ class Tuning:
     columns: tuple[str, ...] = ()
     targets: tuple[Tuning, ...] = ()
     trials: tuple[Trial, ...] = ()
+    target_names: tuple[str, ...] = ()
+    source: str = ""
     command: str = ""
     later: Later = field(default_factory=Known, repr=False)
 
@@ -231,8 +248,8 @@ class Tuning:
     @property
     def unit(self) -> float:
         """What shares of a loss are of: the least mean loss or, for scorers, the best's gain on infinite decay."""
-        least, constant = float(self.mean[self.best]), self.reference("infinite decay")
-        return abs(constant.mean - least) if self.scored and constant is not None else abs(least)
+        constant = self.reference("infinite decay")
+        return share_unit(float(self.mean[self.best]), constant.mean if self.scored and constant is not None else None)
 
     def settled(self) -> Tuning:
         """The same record, everything lazy computed, holding neither data nor model."""
@@ -292,7 +309,7 @@ class Tuning:
 _PLAIN = (
     *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
     *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
-    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "command"),
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command"),
 )
 _NESTED = ("findings", "opinions", "path", "references", "trials", "targets")
 
@@ -335,6 +352,8 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         weight_sum=number(data["weight_sum"]),
         y_std=number(data["y_std"]),
         columns=tuple(data["columns"]),
+        target_names=tuple(data["target_names"]),
+        source=data["source"],
         command=data["command"],
         references=tuple(
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))

@@ -1,17 +1,23 @@
-"""The grid: decays on a lattice regular in log λ, extended until every minimum is bracketed, refined around each.
+"""The grid: decays on a lattice regular in log λ, extended until all is bracketed, refined where it is read off.
 
-Lattice points are counted in sixteenths of a decade, so that the same point always comes out as the same float.
+Read off are the minimum of every curve, and where it leaves the tolerance, one paired standard error and one standard
+error above it: the ends of the window and of the plausible range, and the decay of the 1-SE rule. Lattice points are
+counted in sixteenths of a decade, so that the same point always comes out as the same float.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.held_out import HeldOut
+from weightdecay.records.tuning import share_unit
 from weightdecay.tuning.curve_findings import PROMINENCE, valleys
 from weightdecay.tuning.protocol import Scorer, Split
-from weightdecay.tuning.selection import TIE
+from weightdecay.tuning.selection import TIE, Crossing, crossings, one_standard_error, smallest
 
 Array = NDArray[np.float64]
 Exponents = NDArray[np.int64]
@@ -19,80 +25,146 @@ Exponents = NDArray[np.int64]
 FINE = 16  # lattice points per decade around a minimum
 COARSE = 2  # lattice points per decade of `Problem.candidates`
 STEP = FINE // COARSE
+NEAR = 2  # lattice points between which a crossing is interpolated: an eighth of a decade
 EXTENSION = 2  # decades added at an edge
-MAX_EXTENSIONS = 12
+MAX_ROUNDS = 16
 FARTHEST = 290  # powers of ten beyond which floats end
 NOTHING = 1e-24  # share of infinite decay's loss below which the loss of no decay is rounding: the fit is exact
 SAME = 1e-6  # relative difference at which an edge has reached its limit, no decay or infinite decay
 
 
-def searched(split: Split, candidates: Array, scorer: Scorer | None) -> Array:
-    """A grid that brackets the minimum of every curve: the mean's, and each target's when there are several.
+def searched(
+    split: Split, candidates: Array, names: Array, scorer: Scorer | None, tolerance: float
+) -> tuple[Array, HeldOut]:
+    """A grid that brackets what is read off every curve: the mean's, and each target's when there are several.
 
-    No decay and infinite decay are part of it where they are the best or stand beside the best; then they bracket.
+    No decay and infinite decay are part of it where they are the best, its equals or its neighbours, and infinite decay
+    where it is within one standard error.
+
+    Parameters
+    ----------
+    split : Split
+    candidates : ndarray
+        A coarse lattice to begin with.
+    names : ndarray
+        Decays that people use untuned, evaluated as well; they join the grid where they are the best.
+    scorer : Scorer or None
+    tolerance : float
+        Of the window.
+
+    Returns
+    -------
+    grid : ndarray of shape (L,)
+        Ascending.
+    held_out : HeldOut
+        Of the grid and the names together, from one question.
     """
     lattice = np.round(FINE * np.log10(candidates)).astype(np.int64)
-    first = curves_of(split.held_out(np.concatenate([[0.0], _decays(lattice), [np.inf]]), scorer))
-    limits, curves = first[:, [0, -1]], first[:, 1:-1]
-    for _ in range(MAX_EXTENSIONS):
-        new = _extension(lattice, curves, limits)
-        if new.size == 0:
+    for _ in range(MAX_ROUNDS):
+        held_out = split.held_out(np.union1d(np.concatenate([[0.0], decays_at(lattice), [np.inf]]), names), scorer)
+        curves = _Curves(held_out, lattice)
+        new = curves.extension()
+        if not new.size:
+            new = np.union1d(curves.refinement(), curves.crossings(tolerance, scored=scorer is not None))
+        grown = np.union1d(lattice, new)
+        if len(grown) == len(lattice):
             break
-        order = np.argsort(np.concatenate([lattice, new]))
-        curves = np.concatenate([curves, curves_of(split.held_out(_decays(new), scorer))], axis=1)[:, order]
-        lattice = np.concatenate([lattice, new])[order]
-    below, above = _needed(curves, limits)
-    inner = _decays(np.union1d(lattice, _refinement(lattice, curves, limits)))
-    return np.concatenate([[0.0] if below else [], inner, [np.inf] if above else []])
+        lattice = grown
+    below, above = curves.needed()
+    grid = np.concatenate([[0.0] if below else [], decays_at(curves.lattice), [np.inf] if above else []])
+    return np.union1d(grid, bests(held_out)), held_out
 
 
-def curves_of(held_out: HeldOut) -> Array:
-    """Mean losses to be bracketed, shape (1 + t, L), or (1, L) for a single target; inf where they are not finite."""
-    means = np.stack([one.mean for one in (held_out, *held_out.targets)])
-    return np.where(np.isfinite(means), means, np.inf)
+def curves_of(held_out: HeldOut) -> tuple[HeldOut, ...]:
+    """The record of the mean and, when there are several, of each target."""
+    return (held_out, *held_out.targets)
 
 
-def _decays(lattice: Exponents) -> Array:
+def bests(held_out: HeldOut) -> Array:
+    """The decays of least loss of every curve."""
+    return np.unique([one.decays[smallest(one.decays, one.mean)] for one in curves_of(held_out)])
+
+
+def decays_at(lattice: Exponents) -> Array:
     """λ at lattice points."""
     return np.asarray(10.0 ** (lattice / FINE), dtype=np.float64)
 
 
-def _with_limits(curves: Array, limits: Array) -> Array:
-    """Curves from no decay to infinite decay."""
-    return np.concatenate([limits[:, :1], curves, limits[:, 1:]], axis=1)
+class _Curves:
+    """Mean losses (1 + t, L), or (1, L) for one target, at the lattice and at both limits; inf where not finite."""
+
+    def __init__(self, held_out: HeldOut, lattice: Exponents) -> None:
+        self.held_out, self.lattice = held_out, lattice
+        means = np.stack([one.mean for one in curves_of(held_out)])
+        means = np.where(np.isfinite(means), means, np.inf)
+        self.limits = means[:, [0, -1]]
+        self.inner = means[:, np.searchsorted(held_out.decays, decays_at(lattice))]
+        self.whole = np.concatenate([self.limits[:, :1], self.inner, self.limits[:, 1:]], axis=1)
+        self.best = self.whole.argmin(axis=1)
+
+    def extension(self) -> Exponents:
+        """Two more decades at each end towards which some curve may still fall; empty when minima are bracketed."""
+        return self._beyond(np.stack([self.best <= 1, self.best >= self.inner.shape[1]]))
+
+    def _beyond(self, wanted: NDArray[np.bool_]) -> Exponents:
+        """Lattice points beyond the ends for which some curve (2, 1 + t) wants them, and which are not settled."""
+        low, high = (bool((asked & self._unsettled(end)).any()) for asked, end in zip(wanted, (0, -1), strict=True))
+        steps = STEP * np.arange(1, EXTENSION * COARSE + 1)
+        new = [self.lattice[0] - steps[::-1]] if low and self.lattice[0] > -FARTHEST * FINE else []
+        new += [self.lattice[-1] + steps] if high and self.lattice[-1] < FARTHEST * FINE else []
+        return np.concatenate([*new, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+
+    def _unsettled(self, end: int) -> NDArray[np.bool_]:
+        """Whether an edge is not yet at its limit; where there is no limit, whether the curve is not yet level."""
+        edge, inner, limit = self.inner[:, end], self.inner[:, 1 if end == 0 else -2], self.limits[:, end]
+        with np.errstate(invalid="ignore"):
+            distance = np.abs(edge - np.where(np.isfinite(limit), limit, inner))
+            unsettled = np.asarray(distance > SAME * np.abs(self.inner.min(axis=1)))
+        exact = np.abs(self.limits[:, 0]) <= NOTHING * np.abs(self.limits[:, 1])
+        return unsettled & ~exact if end == 0 else unsettled
+
+    def refinement(self) -> Exponents:
+        """Lattice points up to half a decade to either side of every valley; none for a curve whose best is a limit."""
+        inside = self.inner.min(axis=1) < self.limits.min(axis=1)
+        rises = PROMINENCE * np.abs(self.limits[inside, 1] - self.inner[inside].min(axis=1))
+        found = [i for curve, rise in zip(self.inner[inside], rises, strict=True) for i in valleys(curve, rise)]
+        reach = np.arange(-STEP, STEP + 1)
+        points = np.concatenate([np.zeros(0, dtype=np.int64), *(self.lattice[i] + reach for i in found)])
+        return np.unique(points[(points >= self.lattice[0]) & (points <= self.lattice[-1])])
+
+    def crossings(self, tolerance: float, *, scored: bool) -> Exponents:
+        """Lattice points about the crossings that are not yet between two near ones, or beyond an end that has some."""
+        found = [np.zeros(0, dtype=np.int64)]
+        open_ends = np.zeros((2, len(self.limits)), dtype=bool)
+        for number, one in enumerate(curves_of(self.held_out)):
+            least = float(self.whole[number, self.best[number]])
+            unit = share_unit(least, float(self.limits[number, 1]) if scored else None)
+            for crossing in crossings(one, unit, tolerance):
+                low, high = sorted((crossing.inner, crossing.outer))
+                open_ends[:, number] |= [low == 0, math.isinf(high)]
+                found.extend(_about(crossing, low, high))
+        return np.union1d(np.concatenate(found), self._beyond(open_ends))
+
+    def needed(self) -> tuple[bool, bool]:
+        """Whether no decay and infinite decay belong into the grid."""
+        least = self.whole.min(axis=1)
+        tied = self.limits <= (least + TIE * np.abs(least))[:, None]
+        tolerated = [_simplest(one) for one in curves_of(self.held_out)]
+        below = (self.best <= 1) | tied[:, 0]
+        above = (self.best >= self.inner.shape[1]) | tied[:, 1] | np.isinf(tolerated)
+        return bool(below.any()), bool(above.any())
 
 
-def _extension(lattice: Exponents, curves: Array, limits: Array) -> Exponents:
-    """Two more decades at each end towards which some curve may still fall; empty when all minima are bracketed."""
-    steps = STEP * np.arange(1, EXTENSION * COARSE + 1)
-    best = _with_limits(curves, limits).argmin(axis=1)
-    low = (best <= 1) & _unsettled(curves[:, 0], curves[:, 1], limits[:, 0], curves)
-    low &= ~(np.abs(limits[:, 0]) <= NOTHING * np.abs(limits[:, 1]))
-    high = (best >= curves.shape[1]) & _unsettled(curves[:, -1], curves[:, -2], limits[:, 1], curves)
-    new = [lattice[0] - steps[::-1]] if low.any() and lattice[0] > -FARTHEST * FINE else []
-    new += [lattice[-1] + steps] if high.any() and lattice[-1] < FARTHEST * FINE else []
-    return np.concatenate([*new, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+def _about(crossing: Crossing, low: float, high: float) -> Iterator[Exponents]:
+    """Three lattice points about a crossing of two decays that are too far apart to interpolate between."""
+    if not (0 < low and math.isfinite(high)):
+        return
+    ends = FINE * math.log10(low), FINE * math.log10(high)
+    if ends[1] - ends[0] > NEAR + 0.5:
+        about = NEAR * round(FINE * math.log10(crossing.decay) / NEAR) + NEAR * np.arange(-1, 2)
+        yield about[(about > ends[0] + 0.5) & (about < ends[1] - 0.5)].astype(np.int64)
 
 
-def _unsettled(edge: Array, inner: Array, limit: Array, curves: Array) -> NDArray[np.bool_]:
-    """Whether an edge is not yet at its limit; where there is no limit, whether the curve is not yet level."""
-    with np.errstate(invalid="ignore"):
-        distance = np.abs(edge - np.where(np.isfinite(limit), limit, inner))
-        return np.asarray(distance > SAME * np.abs(curves.min(axis=1)))
-
-
-def _needed(curves: Array, limits: Array) -> tuple[bool, bool]:
-    """Whether no decay and infinite decay belong into the grid: as the best, its equal, or its neighbour."""
-    whole = _with_limits(curves, limits)
-    best, least = whole.argmin(axis=1), whole.min(axis=1)
-    tied = limits <= (least + TIE * np.abs(least))[:, None]
-    return bool(((best <= 1) | tied[:, 0]).any()), bool(((best >= curves.shape[1]) | tied[:, 1]).any())
-
-
-def _refinement(lattice: Exponents, curves: Array, limits: Array) -> Exponents:
-    """Lattice points up to half a decade to either side of every valley; none for a curve whose best is a limit."""
-    inside = curves.min(axis=1) < limits.min(axis=1)
-    rises = PROMINENCE * np.abs(limits[inside, 1] - curves[inside].min(axis=1))
-    centres = [lattice[i] for curve, rise in zip(curves[inside], rises, strict=True) for i in valleys(curve, rise)]
-    reach = np.arange(-STEP, STEP + 1)
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(centre + reach for centre in centres)]))
+def _simplest(held_out: HeldOut) -> float:
+    """The largest decay within one standard error of the best, nan where there is no error."""
+    return one_standard_error(held_out.decays, held_out.mean, held_out.standard_error)

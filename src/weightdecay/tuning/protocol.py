@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,8 +30,8 @@ class Facts:
         Rows with positive weight.
     weight_sum : float
         Σ of the sample weights.
-    y_std : float
-        Standard deviation of the target (1/n), nan for several targets.
+    y_std : tuple of float
+        Standard deviation (1/n) of each target.
     n_targets : int
     columns : tuple of str
     model_name : str
@@ -41,21 +41,31 @@ class Facts:
         The loss in words, ``"mean squared error"``.
     references : tuple of (str, float)
         Decays that people use without tuning, by name; 0 among them.
+    target_names : tuple of str
+        Names of the targets, where they have some.
     strata : ndarray of shape (n_given,) or None
         Classes that a number of folds deals out evenly.
+    positive : ndarray of shape (n_given,) of bool, or None
+        Rows with positive weight, None where all have.
     """
 
     n_given: int
     n_rows: int
     weight_sum: float
-    y_std: float
+    y_std: tuple[float, ...]
     n_targets: int
     columns: tuple[str, ...]
     model_name: str
     standardize: bool
     loss_name: str
     references: tuple[tuple[str, float], ...]
+    target_names: tuple[str, ...] = ()
     strata: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    positive: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    def of_target(self, number: int) -> Facts:
+        """The same of one of several targets."""
+        return replace(self, y_std=(self.y_std[number],), target_names=self.target_names[number : number + 1])
 
 
 class Split(Protocol):

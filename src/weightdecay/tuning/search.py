@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.held_out import HeldOut
-from weightdecay.records.tuning import Reference, Tuning
+from weightdecay.records.tuning import Reference, Tuning, share_unit
 from weightdecay.tuning.folds import Folds
-from weightdecay.tuning.grid import curves_of, searched
+from weightdecay.tuning.grid import searched
 from weightdecay.tuning.later import OfProblem, OfTarget
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Facts, Problem, Scorer
@@ -49,8 +49,8 @@ class Choice:
 def tune_problem(problem: Problem, folds: Folds, choice: Choice) -> Tuning:
     """Tune the decay of an opened problem over a plan of folds.
 
-    Every call of ``Split.held_out`` serves all folds and many decays from one factorisation; the last one covers the
-    union of all decays, so that paired errors refer to the final best.
+    Every call of ``Split.held_out`` serves all folds and many decays from one factorisation; the last one covers all
+    decays of the result, so that paired errors refer to the final best.
     """
     facts = problem.facts()
     names = (*facts.references, ("infinite decay", math.inf))
@@ -58,27 +58,18 @@ def tune_problem(problem: Problem, folds: Folds, choice: Choice) -> Tuning:
     try:
         split = problem.split(folds)
         choice.progress.advance("searching the decays")
-        grid = (
-            np.unique(choice.decays)
-            if choice.decays is not None
-            else searched(split, problem.candidates(), choice.scorer)
-        )
-        choice.progress.advance(f"{len(grid)} decays, {folds.text}")
-        among = grid if choice.decays is not None else None
-        held_out = split.held_out(np.union1d(grid, [value for _, value in names]), choice.scorer, among)
+        also = np.array([value for _, value in names])
         if choice.decays is None:
-            # A habit that beats the lattice joins it: then the best of all is the best of the grid.
-            grid = np.union1d(grid, bests(held_out))
+            grid, held_out = searched(split, problem.candidates(), also, choice.scorer, choice.tolerance)
+        else:
+            grid = np.unique(choice.decays)
+            held_out = split.held_out(np.union1d(grid, also), choice.scorer, grid)
+        choice.progress.advance(f"{len(grid)} decays, {folds.text}")
         tuning = _record(_Evaluated(held_out, grid, names), facts, folds, choice, problem)
         choice.progress.advance(f"best decay {tuning.decay:.3g}")
     finally:
         choice.progress.finish()
     return tuning
-
-
-def bests(held_out: HeldOut) -> Array:
-    """The decays of least loss: of the mean and, when there are several, of every target."""
-    return np.unique([held_out.decays[smallest(held_out.decays, one)] for one in curves_of(held_out)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +104,8 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
     held_out, on_grid, given = evaluated.held_out, evaluated.on_grid, choice.decays is not None
     targets = tuple(
         replace(
-            _record(evaluated.target(number), facts, folds, choice, problem), later=OfTarget(problem, number, given)
+            _record(evaluated.target(number), facts.of_target(number), folds, choice, problem),
+            later=OfTarget(problem, number, given),
         )
         for number in range(len(held_out.targets))
     )
@@ -142,7 +134,8 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         standardize=facts.standardize,
         n_rows=facts.n_rows,
         weight_sum=facts.weight_sum,
-        y_std=facts.y_std,
+        y_std=facts.y_std[0] if len(facts.y_std) == 1 else math.nan,
+        target_names=facts.target_names,
         references=evaluated.references(),
         columns=facts.columns,
         targets=targets,
@@ -158,7 +151,7 @@ def _ranges(evaluated: _Evaluated, best: int, choice: Choice) -> tuple[tuple[flo
     held_out, on_grid = evaluated.held_out, evaluated.on_grid
     mean, paired = held_out.mean, held_out.paired
     least = float(mean[on_grid[best]])
-    unit = abs(least) if choice.scorer is None else abs(evaluated.at(mean, math.inf) - least)
+    unit = share_unit(least, None if choice.scorer is None else evaluated.at(mean, math.inf))
 
     def within(allowed: Array | float) -> tuple[float, float]:
         excess = mean - least - allowed

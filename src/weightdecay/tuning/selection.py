@@ -7,8 +7,8 @@ definition of glmnet; within repetitions, then averaged. The paired error is tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,66 @@ def choose(rule: Rule, decays: Array, mean: Array, error: Array) -> float:
     raise ValueError(f"rule={rule!r} is not known; give 'min', '1se' or a function of (decays, mean, standard_error)")
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """Two neighbouring decays between which an excess turns positive, 0 and inf allowed.
+
+    Parameters
+    ----------
+    inner, outer : float
+        The decay whose excess is not positive, and the one whose is.
+    inner_excess, outer_excess : float
+    """
+
+    inner: float
+    outer: float
+    inner_excess: float
+    outer_excess: float
+
+    @property
+    def decay(self) -> float:
+        """Where the excess is zero, linear in log λ; the inner decay where that has no meaning."""
+        if not (0 < min(self.inner, self.outer) and math.isfinite(max(self.inner, self.outer, self.outer_excess))):
+            return self.inner
+        rise = self.outer_excess - self.inner_excess
+        share = -self.inner_excess / rise if rise > 0 else 0.0
+        return self.inner * math.exp(share * (math.log(self.outer) - math.log(self.inner)))
+
+
+def first_crossing(decays: Array, excess: Array) -> Crossing | None:
+    """Where an excess turns positive for the first time on the way from the first decay, or never."""
+    positive = np.flatnonzero(~(excess <= 0))
+    if not positive.size or positive[0] == 0:
+        return None
+    stop = int(positive[0])
+    return Crossing(float(decays[stop - 1]), float(decays[stop]), float(excess[stop - 1]), float(excess[stop]))
+
+
+def crossings(held_out: HeldOut, unit: float, tolerance: float) -> Iterator[Crossing]:
+    """Where a curve over ascending decays leaves what window, plausible range and the 1-SE rule allow.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    unit : float
+        What the tolerance is a share of.
+    tolerance : float
+    """
+    decays, mean = held_out.decays, np.where(np.isfinite(held_out.mean), held_out.mean, np.inf)
+    best = smallest(decays, mean)
+    paired = np.where(np.isfinite(held_out.paired), held_out.paired, 0.0)
+    found = []
+    for allowed in (tolerance * unit, paired) if paired.any() else (tolerance * unit,):
+        excess = mean - mean[best] - allowed
+        found += [first_crossing(decays[best:], excess[best:])]
+        found += [first_crossing(decays[: best + 1][::-1], excess[: best + 1][::-1])]
+    above = mean[best] + held_out.standard_error[best]
+    if math.isfinite(above):
+        last = int(np.flatnonzero(mean <= above)[-1])
+        found += [first_crossing(decays[last:], (mean - above)[last:])]
+    return (one for one in found if one is not None)
+
+
 def connected(decays: Array, excess: Array, best: int, outside: tuple[float, float]) -> tuple[float, float]:
     """Connected range of decays around the best where an excess is ≤ 0, ends interpolated in log λ.
 
@@ -120,13 +180,7 @@ def connected(decays: Array, excess: Array, best: int, outside: tuple[float, flo
 
 def _end(decays: Array, excess: Array, beyond: float, limit: float) -> float:
     """Walk away from the best until the excess turns positive."""
-    positive = np.flatnonzero(~(excess <= 0))
-    if positive.size == 0:
+    crossing = first_crossing(decays, excess)
+    if crossing is None:
         return limit if beyond <= 0 else float(decays[-1])
-    stop = int(positive[0])
-    inner, outer = float(decays[stop - 1]), float(decays[stop])
-    low, high = float(excess[stop - 1]), float(excess[stop])
-    if not (0 < inner < math.inf and 0 < outer < math.inf and math.isfinite(high)):
-        return inner
-    share = -low / (high - low) if high > low else 0.0
-    return inner * math.exp(share * (math.log(outer) - math.log(inner)))
+    return crossing.decay
