@@ -112,12 +112,12 @@ def test_it_matters_with_the_factor_of_the_window() -> None:
     assert matters(tuning) == "yes"
     half = 10 ** math.sqrt(1 / 99)
     match = re.match(
-        r"It matters, within a factor of (\S+): anything from (\S+) to (\S+) is within 1 % of the best, "
+        r"It matters: anything from (\S+) to (\S+), a factor of (\S+), is within 1 % of the best, "
         r"anything from (\S+) to (\S+) within one paired standard error of it\.",
         lines(tuning)[1],
     )
     assert match is not None
-    factor, low, high, *plausible = (float(one) for one in match.groups())
+    low, high, factor, *plausible = (float(one) for one in match.groups())
     assert (low, high) == pytest.approx((1 / half, half), rel=1e-3)
     assert factor == pytest.approx(half**2, rel=0.05)
     assert plausible == pytest.approx(tuning.plausible, rel=1e-3)
@@ -130,8 +130,19 @@ def test_these_data_cannot_tell() -> None:
     second = lines(errors)[1]
     assert second.startswith("These data cannot tell: anything from ")
     assert "no decay and infinite decay are not clearly worse either" in second
-    # Just short of everything is not everything.
-    assert matters(replace(tuning, plausible=(0.0, 1e9))) == "yes"
+    # Just short of everything is not everything, but nothing is known of one side.
+    half = replace(tuning, plausible=(0.0, 1e9))
+    assert matters(half) == "yes"
+    assert lines(half)[1].startswith(
+        "Too much decay hurts, but whether any is needed these data cannot tell: anything from "
+    )
+    half = replace(tuning, plausible=(1e-9, math.inf))
+    assert lines(half)[1].startswith(
+        "Too little decay hurts, but whether any is too much these data cannot tell: anything"
+    )
+    # With both ends known, or the window itself open to one side, there is nothing to add.
+    assert lines(replace(tuning, plausible=(1e-9, 1e9)))[1].startswith("It matters: ")
+    assert lines(replace(half, window=(0.0, 3.0)))[1].startswith("It matters only that decay is not too large: ")
 
 
 def test_data_that_cannot_tell_exist() -> None:
@@ -181,6 +192,29 @@ def test_what_habits_cost(mean: float, paired: float, text: str) -> None:
     assert lines(tuning)[2] == (
         f"Untuned, no decay changes the held-out loss by {text}; sklearn alpha=1 (decay = 0.0125) by {text}."
     )
+
+
+@pytest.mark.parametrize("decays", [[0.0, 1000.0], [1000.0, math.inf], [1000.0]])
+def test_decays_given_that_a_habit_beats_are_called_given(decays: list[float]) -> None:
+    tuning = tuned(FakeProblem((valley(1.0),), default=1.0), decays)
+    first, second, third, _ = lines(tuning)
+    assert first.startswith(f"Of the decays given, use {brief(tuning.decay)} (")
+    assert "of the decays given, " in second and "does not help" not in first
+    assert "sklearn alpha=1 (decay = 1) by -" in third
+    (finding,) = (one for one in tuning.findings if one.code == "WD001")
+    assert "is worse than sklearn alpha=1 (decay 1), which was not among them" in finding.message
+    assert finding.remedy.startswith("give larger" if tuning.decay < 1 else "give smaller")
+
+
+def test_a_window_of_no_width_has_no_factor() -> None:
+    second = lines(tuned(FakeProblem((valley(1.0),), noise=0.01), [1.0]))[1]
+    assert "factor" not in second and "of the decays given, only 1 is within 1 % of the best" in second
+
+
+def test_a_score_that_gains_nothing_on_the_constant_model_is_compared_with_itself() -> None:
+    tuning = tuned(FakeProblem((lambda decays: falling(1.0)(decays) - 1.5,)), scoring="−r2", scorer=lambda: 0.0)
+    assert tuning.decay == math.inf and tuning.unit == 0.5
+    assert "constant prediction" not in tuning.verdict and " up is within 1 % of the best" in lines(tuning)[1]
 
 
 def test_habits_that_were_not_evaluated() -> None:

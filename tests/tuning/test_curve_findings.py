@@ -116,6 +116,12 @@ def test_a_criterion_that_disagrees_at_little_cost_is_not_told() -> None:
     assert codes(tuned(FakeProblem((valley(0.1),), noise=0.1, opinion={"gcv": valley(10.0)}))) == ["WD012"]
 
 
+def test_a_criterion_whose_best_lies_beyond_the_decays_given_is_not_told() -> None:
+    problem = FakeProblem((valley(0.1),), opinion={"evidence": valley(1.0)})
+    assert codes(tuned(problem, [0.05, 0.1, 0.3])) == []
+    assert codes(tuned(problem, [0.05, 0.1, 1.0, 3.0])) == ["WD012"]
+
+
 def test_criteria_without_numbers_say_nothing() -> None:
     nothing = {"gcv": lambda decays: np.full(len(decays), math.nan)}
     assert codes(tuned(FakeProblem((valley(0.1),), opinion=nothing))) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,22 +14,13 @@ from numpy.typing import NDArray
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import encode, number, numbers, pair
+from weightdecay.records.shares import share_unit
 from weightdecay.records.verdict import verdict
 
 Array = NDArray[np.float64]
 
 # A path of more numbers than this stays out of the JSON; it can be had again from the data.
 MAX_PATH_NUMBERS = 1_000_000
-
-
-# A score gains nothing on the constant model where it gains less than this share of itself.
-NO_GAIN = 1e-9
-
-
-def share_unit(least: float, constant: float | None) -> float:
-    """What shares of a loss are of: the least loss or, for a scorer, its gain on the constant model if it has one."""
-    gain = 0.0 if constant is None else abs(constant - least)
-    return gain if gain > NO_GAIN * abs(least) and math.isfinite(gain) else abs(least)
 
 
 @dataclass(frozen=True)

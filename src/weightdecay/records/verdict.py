@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightdecay.decay.units import convert
+from weightdecay.records.shares import gains
 
 if TYPE_CHECKING:
     from weightdecay.records.tuning import Reference, Tuning
@@ -33,6 +34,8 @@ ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
     "SGDClassifier": (("SGDClassifier(alpha={})", "sklearn.SGDClassifier.alpha", {}),),
     "SGDRegressor": (("SGDRegressor(alpha={})", "sklearn.SGDRegressor.alpha", {}),),
 }
+# Share of a loss by which a decay must be better than the best to say that it is.
+BETTER = 1e-4
 # Penalties that have no L2 part at all; where a tool scales both parts alike, any mix gives the same number.
 PURE_L1 = ("Lasso",)
 
@@ -58,9 +61,17 @@ def matters(tuning: Tuning) -> str:
     return "yes"
 
 
+def beaten(tuning: Tuning) -> Reference | None:
+    """The best of the decays that people use untuned, or infinite decay, if it is better than every decay given."""
+    least = float(tuning.mean[tuning.best])
+    better = [one for one in tuning.references if one.mean < least - BETTER * tuning.unit]
+    return min(better, key=lambda one: one.mean, default=None)
+
+
 def near_best(tuning: Tuning) -> str:
     """What the tolerance allows, in words that follow a subject."""
-    if tuning.scored:
+    constant = tuning.reference("infinite decay")
+    if tuning.scored and constant is not None and gains(float(tuning.mean[tuning.best]), constant.mean):
         return f"keeps {100 * (1 - tuning.tolerance):g} % of what the best gains on a constant prediction"
     return f"is within {100 * tuning.tolerance:g} % of the best"
 
@@ -80,6 +91,8 @@ def _choice(tuning: Tuning) -> str:
     if tuning.targets:
         values = [one.decay for one in tuning.targets]
         return f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
+    if beaten(tuning) is not None:
+        return f"Of the decays given, use {brief(tuning.decay)}"
     if tuning.decay == 0:
         return "Use no decay (decay = 0): shrinking the weights does not help here"
     if math.isinf(tuning.decay):
@@ -124,11 +137,13 @@ def _range(interval: tuple[float, float]) -> str:
 
 
 def _matters(tuning: Tuning) -> str:
-    """Line 2: the window, and which of the three cases holds."""
+    """Line 2: the window, and which of the cases holds."""
     if tuning.targets:
         return _matters_for_targets(tuning)
-    case, (low, high) = matters(tuning), tuning.window
-    near = f"{_range(tuning.window)} {near_best(tuning)}"
+    (low, high), plausible = tuning.window, tuning.plausible
+    among = "of the decays given, " if beaten(tuning) is not None or low == high else ""
+    near = f"{among}{_range(tuning.window)} {near_best(tuning)}"
+    case = matters(tuning)
     if case == "no":
         return f"Decay hardly matters here: {near}."
     if case == "unknown":
@@ -136,15 +151,25 @@ def _matters(tuning: Tuning) -> str:
             f"These data cannot tell: {near}, but no decay and infinite decay are not clearly worse either "
             "(within one paired standard error)."
         )
+    if 0 < low and math.isfinite(high) and high > 1.05 * low:
+        near = near.replace(_range(tuning.window), f"{_range(tuning.window)}, a factor of {high / low:.2g},")
+    wide = plausible[0] < plausible[1]
+    within = f", {_range(plausible)} within one paired standard error of it" if wide else ""
+    return f"{_how_it_matters(tuning)}: {near}{within}."
+
+
+def _how_it_matters(tuning: Tuning) -> str:
+    """On which side decay matters, and on which these data cannot tell."""
+    (low, high), (least, most) = tuning.window, tuning.plausible
     if low == 0:
-        how = "It matters only that decay is not too large"
-    elif math.isinf(high):
-        how = "It matters only that decay is not too small"
-    else:
-        how = "It matters" + (f", within a factor of {brief(float(f'{high / low:.2g}'))}" if high > low else "")
-    if not tuning.plausible[0] < tuning.plausible[1]:
-        return f"{how}: {near}."
-    return f"{how}: {near}, {_range(tuning.plausible)} within one paired standard error of it."
+        return "It matters only that decay is not too large"
+    if math.isinf(high):
+        return "It matters only that decay is not too small"
+    if least == 0:
+        return "Too much decay hurts, but whether any is needed these data cannot tell"
+    if math.isinf(most):
+        return "Too little decay hurts, but whether any is too much these data cannot tell"
+    return "It matters"
 
 
 def _matters_for_targets(tuning: Tuning) -> str:

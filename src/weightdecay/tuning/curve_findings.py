@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
-from weightdecay.records.verdict import brief, near_best
+from weightdecay.records.verdict import BETTER, beaten, brief, near_best
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,6 @@ PROMINENCE = 0.001  # share by which a second valley must be parted from the fir
 DISAGREE = 0.05  # share that the choice of another criterion must cost
 NOTHING = 1e-6  # share of the constant model's loss below which it does not matter who is right
 CERTAIN = 2.0  # paired standard errors that it must cost as well
-AWAY = 1e-4  # share by which the curve goes on beyond an edge
 
 
 def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
@@ -28,30 +27,42 @@ def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
         *_edge(tuning, given),
         *_flat(tuning),
         *_several_minima(tuning),
-        *_disagreement(tuning),
+        *_disagreement(tuning, given),
         *_unfinished(tuning),
     )
 
 
 def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
-    """WD001: the best of the decays given is the first or last of them, and the curve goes on beyond."""
-    if not given or not 0 < tuning.decay_min < math.inf:
+    """WD001: a decay that was not given is better than the best of those given, or may well be.
+
+    It is better for certain where it is one of the references. It may be where the best is the first or last of the
+    decays given, and the curve goes on beyond.
+    """
+    if not given:
         return
-    alone = len(tuning.decays) == 1
+    better = beaten(tuning)
+    if better is not None:
+        called = better.name if better.decay in (0.0, math.inf) else f"{better.name} (decay {brief(better.decay)})"
+        word = "larger" if better.decay > tuning.decay_min else "smaller"
+        yield _at_the_edge(tuning, f"is worse than {called}, which was not among them", word)
+        return
     for end, place, name, word in ((0, "first", "no decay", "smaller"), (-1, "last", "infinite decay", "larger")):
         limit = tuning.reference(name)
-        if tuning.decay_min != tuning.decays[end] or limit is None:
+        if tuning.decay_min != tuning.decays[end] or limit is None or tuning.decay_min in (0.0, math.inf):
             continue
-        change = limit.mean - tuning.mean[end]
-        # Of a single decay nothing is known to its sides, but that an end of the path is better.
-        if not (-change if alone else abs(change)) <= AWAY * tuning.unit:
-            what = f"is worse than {name}" if alone else f"is the {place} of them"
-            yield Finding(
-                "WD001",
-                "warning",
-                f"the {'only decay' if alone else 'best of the decays'} given, {brief(tuning.decay_min)}, {what}",
-                f"give {word} decays too, or leave decays=None and the grid is extended until it brackets the best",
-            )
+        # Of a single decay nothing is known to its sides.
+        if len(tuning.decays) > 1 and not abs(limit.mean - tuning.mean[end]) <= BETTER * tuning.unit:
+            yield _at_the_edge(tuning, f"is the {place} of them", word)
+
+
+def _at_the_edge(tuning: Tuning, what: str, word: str) -> Finding:
+    """WD001 in words."""
+    return Finding(
+        "WD001",
+        "warning",
+        f"the {'best of the decays' if len(tuning.decays) > 1 else 'only decay'} given, {brief(tuning.decay_min)}, {what}",
+        f"give {word} decays too, or leave decays=None and the grid is extended until it brackets the best",
+    )
 
 
 def _flat(tuning: Tuning) -> Iterator[Finding]:
@@ -99,13 +110,16 @@ def _several_minima(tuning: Tuning) -> Iterator[Finding]:
         )
 
 
-def _disagreement(tuning: Tuning) -> Iterator[Finding]:
+def _disagreement(tuning: Tuning, given: bool) -> Iterator[Finding]:
     """WD012: following another criterion would cost much held-out loss."""
     least, constant = float(tuning.mean[tuning.best]), tuning.reference("infinite decay")
     for name, values in tuning.opinions.items():
         if not np.isfinite(values).any():
             continue
-        other = int(np.where(np.isfinite(values), values, np.inf).argmin())
+        known = np.flatnonzero(np.isfinite(values))
+        other = int(known[values[known].argmin()])
+        if given and other in (known[0], known[-1]):
+            continue  # what it would choose lies beyond the decays given
         if not tuning.scored and constant is not None and tuning.mean[other] <= NOTHING * constant.mean:
             continue
         excess, error = float(tuning.mean[other]) - least, float(tuning.paired[other])

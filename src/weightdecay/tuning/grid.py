@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.held_out import HeldOut
-from weightdecay.records.tuning import share_unit
+from weightdecay.records.shares import share_unit
 from weightdecay.tuning.curve_findings import PROMINENCE, valleys
 from weightdecay.tuning.protocol import Scorer, Split
 from weightdecay.tuning.selection import TIE, Crossing, crossings, one_standard_error, smallest

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.held_out import HeldOut
-from weightdecay.records.tuning import Reference, Tuning, share_unit
+from weightdecay.records.shares import share_unit
+from weightdecay.records.tuning import Reference, Tuning
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.grid import searched
 from weightdecay.tuning.later import OfProblem, OfTarget
