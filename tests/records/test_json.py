@@ -103,12 +103,13 @@ def test_the_same_work_gives_an_equal_record_and_other_work_another() -> None:
         hash(tuning)
 
 
-def test_pickles_and_copies_are_equal_and_hold_no_data() -> None:
+def test_pickles_are_equal_and_hold_no_data_and_copies_are_the_same() -> None:
     tuning = some()
-    for twin in (pickle.loads(pickle.dumps(tuning)), copy.deepcopy(tuning)):
-        assert twin == tuning
-        with pytest.raises(ValueError, match=r"holds no model; fit the estimator at decay=tuning\.decay"):
-            _ = twin.model
+    twin = pickle.loads(pickle.dumps(tuning))
+    assert twin == tuning
+    with pytest.raises(ValueError, match=r"holds no model; fit the estimator at decay=tuning\.decay"):
+        _ = twin.model
+    assert copy.copy(tuning).model == copy.deepcopy(tuning).model == tuning.model
     assert tuning.settled() == tuning
     assert isinstance(tuning.settled().later, Known)
 
@@ -119,6 +120,30 @@ def test_a_record_is_frozen() -> None:
         tuning.decay = 3.0  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         tuning.references[0].mean = 3.0  # type: ignore[misc]
+
+
+def test_arrays_of_records_cannot_be_written_and_their_owners_still_can() -> None:
+    tuning = some()
+    for array in (tuning.mean, tuning.losses, tuning.status, tuning.path.coef, tuning.targets[0].decays):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = array[...]
+    mine = np.array([0.1, 1.0])
+    path = wd.path(wd.LinearRegression(), [[1.0], [2.0], [4.0]], [1.0, 2.0, 3.0], mine)
+    assert mine.flags.writeable and not path.decays.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("decays", "abc"), ("window", None), ("window", [1]), ("opinions", None), ("references", [{}])),
+        *(("findings", [{}]), ("decay_min", 77.0), ("status", 3), ("mean", [1.0, 2.0]), ("n_rows", "x")),
+        *(("cv", 5), ("path", {"decays": 1}), ("targets", [{}]), ("standardize", "yes"), ("weight", [1.0])),
+    ],
+)
+def test_json_with_a_field_of_something_else_is_told(name: str, value: Any) -> None:
+    data = json.loads(some().to_json()) | {name: value}
+    with pytest.raises(ValueError, match=r"this JSON is not a Tuning \(.*\); give what Tuning.to_json\(\) wrote"):
+        Tuning.from_json(json.dumps(data))
 
 
 def test_a_path_too_large_for_json_stays_out_and_is_not_even_computed() -> None:

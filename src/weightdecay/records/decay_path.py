@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.frozen import freeze
+
 Array = NDArray[np.float64]
 
 
@@ -45,3 +47,6 @@ class DecayPath:
     train_loss: Array
     status: tuple[str, ...]
     columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self)

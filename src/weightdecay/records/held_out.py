@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.frozen import freeze
+
 Array = NDArray[np.float64]
 
 
@@ -56,6 +58,9 @@ class HeldOut:
     status: NDArray[np.str_]
     targets: tuple[HeldOut, ...] = ()
     opinions: Mapping[str, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        freeze(self)
 
     @property
     def mean(self) -> Array:

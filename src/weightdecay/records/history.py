@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.frozen import freeze
+
 Array = NDArray[np.float64]
 
 
@@ -44,3 +46,6 @@ class History:
     converged: bool
     message: str
     columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self)

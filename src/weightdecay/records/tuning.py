@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
-from weightdecay.records.jsonable import encode, number, numbers, pair
+from weightdecay.records.frozen import freeze
+from weightdecay.records.jsonable import encode
 from weightdecay.records.shares import share_unit
 from weightdecay.records.verdict import verdict
 
@@ -196,6 +197,9 @@ class Tuning:
     command: str = ""
     later: Later = field(default_factory=Known, repr=False)
 
+    def __post_init__(self) -> None:
+        freeze(self)
+
     @cached_property
     def verdict(self) -> str:
         """The answer in four lines."""
@@ -256,7 +260,7 @@ class Tuning:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON types."""
-        plain = {name: encode(getattr(self, name)) for name in _PLAIN}
+        plain = {name: encode(getattr(self, name)) for name in PLAIN}
         return plain | {
             "verdict": self.verdict,
             "findings": [vars(one) for one in self.findings],
@@ -280,14 +284,18 @@ class Tuning:
         ValueError
             When the text is not JSON, or not that of a `Tuning`.
         """
-        data = json.loads(text)
-        missing = [name for name in (*_PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
-        if missing:
-            raise ValueError(f"this JSON is not a Tuning: it lacks {missing[0]!r}; give what Tuning.to_json() wrote")
-        return _from_dict(data)
+        from weightdecay.records.tuning_json import read_tuning
+
+        return read_tuning(text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tuning) and self.to_dict() == other.to_dict()
+
+    def __copy__(self) -> Tuning:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tuning:
+        return self  # nothing of it changes, and what it holds for later need not be there twice
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -295,64 +303,9 @@ class Tuning:
         return Tuning.from_json, (self.to_json(),)
 
 
-# Fields that are JSON as they are, arrays as lists; the others need the words of `to_dict` and `_from_dict`.
-_PLAIN = (
+# Fields that are JSON as they are, arrays as lists; the others need the words of `to_dict` and of `tuning_json`.
+PLAIN = (
     *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
     *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
     *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command"),
 )
-_NESTED = ("findings", "opinions", "path", "references", "trials", "targets")
-
-
-def _path(data: dict[str, Any] | None) -> DecayPath | None:
-    """A path from its JSON form."""
-    if data is None:
-        return None
-    arrays = {name: numbers(data[name]) for name in ("decays", "coef", "intercept", "df", "train_loss")}
-    return DecayPath(**arrays, status=tuple(data["status"]), columns=tuple(data["columns"]))
-
-
-def _from_dict(data: dict[str, Any]) -> Tuning:
-    """A `Tuning` from JSON types."""
-    known = Known(
-        {name: numbers(values) for name, values in data["opinions"].items()},
-        _path(data["path"]),
-        tuple(Finding(**one) for one in data["findings"]),
-    )
-    return Tuning(
-        decays=numbers(data["decays"]),
-        losses=numbers(data["losses"]),
-        weight=numbers(data["weight"]),
-        mean=numbers(data["mean"]),
-        standard_error=numbers(data["standard_error"]),
-        paired=numbers(data["paired"]),
-        decay=number(data["decay"]),
-        decay_min=number(data["decay_min"]),
-        decay_1se=number(data["decay_1se"]),
-        window=pair(data["window"]),
-        plausible=pair(data["plausible"]),
-        status=np.asarray(data["status"], dtype=np.str_),
-        rule=data["rule"],
-        cv=data["cv"],
-        scoring=data["scoring"],
-        model_name=data["model_name"],
-        tolerance=number(data["tolerance"]),
-        standardize=data["standardize"],
-        n_rows=data["n_rows"],
-        weight_sum=number(data["weight_sum"]),
-        y_std=number(data["y_std"]),
-        columns=tuple(data["columns"]),
-        target_names=tuple(data["target_names"]),
-        source=data["source"],
-        command=data["command"],
-        references=tuple(
-            Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
-            for one in data["references"]
-        ),
-        trials=tuple(
-            Trial(one["params"], number(one["decay"]), number(one["mean"]), number(one["standard_error"]))
-            for one in data["trials"]
-        ),
-        targets=tuple(_from_dict(one) for one in data["targets"]),
-        later=known,
-    )

@@ -1,0 +1,16 @@
+"""Frozen: arrays of records that can be read but not written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def freeze(record: Any) -> None:
+    """Replace a record's arrays by views that refuse to be written; whoever owns the numbers may still write them."""
+    for name, value in vars(record).items():
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            view = value.view()
+            view.flags.writeable = False
+            object.__setattr__(record, name, view)

@@ -1,0 +1,109 @@
+"""A `Tuning` from its JSON text, whatever is wrong with that said in a sentence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.jsonable import number, numbers, pair
+from weightdecay.records.tuning import PLAIN, Known, Reference, Trial, Tuning
+
+_NESTED = ("findings", "opinions", "path", "references", "trials", "targets")
+
+
+def read_tuning(text: str) -> Tuning:
+    """The record that a text says.
+
+    Raises
+    ------
+    ValueError
+        When the text is not JSON, or not that of a `Tuning`.
+    """
+    data = json.loads(text)
+    missing = [name for name in (*PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
+    if missing:
+        raise ValueError(f"this JSON is not a Tuning: it lacks {missing[0]!r}; give what Tuning.to_json() wrote")
+    try:
+        tuning = _from_dict(data)
+        wrong = _misfit(tuning)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong:
+        raise ValueError(f"this JSON is not a Tuning ({wrong}); give what Tuning.to_json() wrote")
+    return tuning
+
+
+def _misfit(tuning: Tuning) -> str:
+    """The first field whose shape or value does not go with the others, empty when all do."""
+    L, F = len(tuning.decays), len(tuning.weight)
+    shapes = {"decays": (L,), "losses": (F, L), "weight": (F,), "status": (F, L)}
+    shapes |= dict.fromkeys(("mean", "standard_error", "paired"), (L,))
+    for name, shape in shapes.items():
+        if getattr(tuning, name).shape != shape:
+            return f"{name} has shape {getattr(tuning, name).shape} where {shape} is due"
+    if tuning.decay_min not in tuning.decays:
+        return f"decay_min {tuning.decay_min} is not among the decays"
+    for name in ("rule", "cv", "scoring", "model_name", "source", "command"):
+        if not isinstance(getattr(tuning, name), str):
+            return f"{name} is {getattr(tuning, name)!r}, not text"
+    if not isinstance(tuning.n_rows, int) or not isinstance(tuning.standardize, bool):
+        return "n_rows is a whole number, and standardize true or false"
+    return ""
+
+
+def _path(data: dict[str, Any] | None) -> DecayPath | None:
+    """A path from its JSON form."""
+    if data is None:
+        return None
+    arrays = {name: numbers(data[name]) for name in ("decays", "coef", "intercept", "df", "train_loss")}
+    return DecayPath(**arrays, status=tuple(data["status"]), columns=tuple(data["columns"]))
+
+
+def _from_dict(data: dict[str, Any]) -> Tuning:
+    """A `Tuning` from JSON types."""
+    known = Known(
+        {name: numbers(values) for name, values in data["opinions"].items()},
+        _path(data["path"]),
+        tuple(Finding(**one) for one in data["findings"]),
+    )
+    return Tuning(
+        decays=numbers(data["decays"]),
+        losses=numbers(data["losses"]),
+        weight=numbers(data["weight"]),
+        mean=numbers(data["mean"]),
+        standard_error=numbers(data["standard_error"]),
+        paired=numbers(data["paired"]),
+        decay=number(data["decay"]),
+        decay_min=number(data["decay_min"]),
+        decay_1se=number(data["decay_1se"]),
+        window=pair(data["window"]),
+        plausible=pair(data["plausible"]),
+        status=np.asarray(data["status"], dtype=np.str_),
+        rule=data["rule"],
+        cv=data["cv"],
+        scoring=data["scoring"],
+        model_name=data["model_name"],
+        tolerance=number(data["tolerance"]),
+        standardize=data["standardize"],
+        n_rows=data["n_rows"],
+        weight_sum=number(data["weight_sum"]),
+        y_std=number(data["y_std"]),
+        columns=tuple(data["columns"]),
+        target_names=tuple(data["target_names"]),
+        source=data["source"],
+        command=data["command"],
+        references=tuple(
+            Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
+            for one in data["references"]
+        ),
+        trials=tuple(
+            Trial(one["params"], number(one["decay"]), number(one["mean"]), number(one["standard_error"]))
+            for one in data["trials"]
+        ),
+        targets=tuple(_from_dict(one) for one in data["targets"]),
+        later=known,
+    )
