@@ -73,8 +73,24 @@ def test_columns_that_are_copies_up_to_sign_scale_and_shift(other: str) -> None:
 def test_columns_that_are_almost_copies_are_not_copies() -> None:
     x = data()[0][:, 1]
     noise = np.random.default_rng(1).standard_normal(N)
-    assert findings(*with_column(x + 1e-3 * noise)) == {}
-    assert findings(*with_column(x + 1e-4 * noise)) == {}
+    for size in (1e-3, 1e-4):
+        found = findings(*with_column(x + size * noise))
+        assert set(found) == {"WD005"} and found["WD005"].severity == "info"
+        assert found["WD005"].message.startswith(
+            "columns are collinear, above all 'x1', 'x4': their condition index is"
+        )
+
+
+def test_collinear_columns_from_a_condition_index_of_thirty_on() -> None:
+    X, y = data()
+    Q = np.linalg.qr(X - X.mean(axis=0))[0]
+    for index, told in ((31.0, True), (29.0, False)):
+        r = (index**2 - 1) / (index**2 + 1)  # eigenvalues 1 ± r of a pair of correlation r
+        Z = np.column_stack([Q[:, 0], r * Q[:, 0] + np.sqrt(1 - r**2) * Q[:, 1], Q[:, 2]])
+        found = findings(Z, y)
+        assert set(found) == ({"WD005"} if told else set())
+        if told:
+            assert found["WD005"].severity == "info" and "condition index is 31 (over 30)" in found["WD005"].message
 
 
 def test_many_copies_are_counted_and_a_few_named() -> None:
@@ -105,7 +121,8 @@ def test_a_combination_that_is_almost_zero_puts_digits_at_risk() -> None:
     condition = float(found["WD014"].message.split("condition number is ")[1].split(",")[0])
     matrix = with_column(X[:, 0] - X[:, 2] + 1e-7 * noise)[0]
     assert condition == pytest.approx(np.linalg.cond((matrix - matrix.mean(axis=0)) / matrix.std(axis=0)), rel=1e-3)
-    assert findings(*with_column(X[:, 0] - X[:, 2] + 1e-4 * noise)) == {}
+    near = findings(*with_column(X[:, 0] - X[:, 2] + 1e-4 * noise))
+    assert set(near) == {"WD005"} and near["WD005"].severity == "info"
 
 
 def test_wide_data_are_not_told_of_combinations() -> None:
@@ -180,18 +197,39 @@ def test_columns_that_almost_number_the_rows() -> None:
 
 
 def test_a_row_that_rules_a_column() -> None:
-    def spike(share: float) -> Array:
+    def spiked(share: float, n: int) -> tuple[Array, Array]:
         # One entry a over entries ±1: a²(1 − 1/n) against the total n − 1 + a²(1 − 1/n).
-        column = np.tile([1.0, -1.0], N // 2)
+        column = np.tile([1.0, -1.0], n // 2)
         column[:2] = 0.0
-        size = np.sqrt(share / (1 - share) * (N - 2) / (1 - 1 / N))
-        column[0] = size
-        return column
+        column[0] = np.sqrt(share / (1 - share) * (n - 2) / (1 - 1 / n))
+        X, y = data(n)
+        return np.column_stack([X, column]), y
 
-    found = findings(*with_column(spike(0.105)))
+    found = findings(*spiked(0.105, 400))
     assert set(found) == {"WD009"}
-    assert found["WD009"].message.startswith("row 0 carries 10 % of the variance of 'x4'")
-    assert findings(*with_column(spike(0.095))) == {}
+    assert found["WD009"].message.startswith(
+        "row 0 (counted from 0) carries 10 % of the variance of 'x4'; leave-one-out"
+    )
+    assert "leave-one-out" not in findings(*spiked(0.105, 400), standardize=False)["WD009"].message
+    assert findings(*spiked(0.095, 400)) == {}
+    # Few rows carry more each: twice what the largest of n·p normal numbers does.
+    limit = 4 * np.log(N * 5) / N
+    assert set(findings(*spiked(limit + 0.01, N))) == {"WD009"}
+    assert findings(*spiked(limit - 0.01, N)) == {}
+
+
+@pytest.mark.parametrize(("n", "p"), [(40, 3), (50, 10), (80, 5), (200, 30)])
+def test_no_row_of_normal_numbers_rules(n: int, p: int) -> None:
+    for seed in range(20):
+        X = np.random.default_rng(seed).standard_normal((n, p))
+        assert "WD009" not in findings(X, X[:, 0] + np.random.default_rng(seed + 1).standard_normal(n))
+
+
+def test_a_row_that_rules_a_sparse_column_is_told_where_it_changes_the_folds() -> None:
+    X, y = data(400)
+    rare = sparse.csr_array(np.column_stack([X, np.eye(400)[:, 7]]))
+    assert "row 7 (counted from 0) carries 100 % of the variance of 'x4'" in findings(rare, y)["WD009"].message
+    assert "WD009" not in findings(rare, y, standardize=False)
 
 
 def test_few_rows() -> None:

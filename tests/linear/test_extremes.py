@@ -257,3 +257,36 @@ def test_nothing_of_the_caller_is_changed() -> None:
     model(0.1, X, y, s)
     for now, then in zip((X, y, s), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("exponent", [485, -485, 480, -470])
+def test_all_columns_times_a_power_of_two_change_a_decay_that_float64_still_holds_by_its_square(exponent: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4))
+    y = X[:, 0] + rng.standard_normal(60)
+    factor = 2.0**exponent
+    plain = wd.LinearRegression(standardize=False, decay=0.03).fit(X, y).coef_
+    scaled = wd.LinearRegression(standardize=False, decay=0.03 * factor * factor).fit(X * factor, y).coef_
+    np.testing.assert_allclose(scaled * factor, plain, rtol=1e-13)
+    tuning = wd.tune(wd.LinearRegression(standardize=False), X * factor, y, cv=5)
+    same = wd.tune(wd.LinearRegression(standardize=False), X, y, cv=5)
+    np.testing.assert_allclose(tuning.mean[tuning.best], same.mean[same.best], rtol=1e-4)
+    assert tuning.decay / factor / factor == pytest.approx(same.decay, rel=0.16)  # lattices differ by half a step
+    given = [0.01 * factor * factor, 0.5 * factor * factor]
+    ours = wd.tune(wd.LinearRegression(standardize=False), X * factor, y, cv=5, decays=given)
+    theirs = wd.tune(wd.LinearRegression(standardize=False), X, y, cv=5, decays=[0.01, 0.5])
+    assert ours.decays.tolist() == given and ours.decay in given
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-12)
+    for name, values in theirs.opinions.items():
+        np.testing.assert_allclose(ours.opinions[name], values, rtol=1e-12)
+    np.testing.assert_allclose(ours.path.df, theirs.path.df, rtol=1e-12)
+
+
+def test_columns_too_far_apart_for_one_decay_are_each_at_their_limit() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 2))
+    y = X.sum(axis=1) + rng.standard_normal(60)
+    model = wd.LinearRegression(standardize=False, decay=1.0).fit(X * [1e200, 1e-200], y)
+    alone = np.polyfit(X[:, 0], y, 1)[0]
+    assert model.coef_[0] * 1e200 == pytest.approx(alone, rel=1e-12)
+    assert abs(model.coef_[1] * 1e-200) < 1e-280

@@ -203,7 +203,13 @@ def test_decays_given_that_a_habit_beats_are_called_given(decays: list[float]) -
     assert "sklearn alpha=1 (decay = 1) by -" in third
     (finding,) = (one for one in tuning.findings if one.code == "WD001")
     assert "is worse than sklearn alpha=1 (decay 1), which was not among them" in finding.message
-    assert finding.remedy.startswith("give larger" if tuning.decay < 1 else "give smaller")
+    assert finding.remedy.startswith("give more" if len(decays) > 1 and decays[0] == 0.0 else "give smaller")
+
+
+def test_a_habit_between_the_decays_given_that_is_hardly_better_is_no_fault_of_theirs() -> None:
+    tuning = tuned(FakeProblem((valley(1.0),), default=1.0), [0.1, 1.15, 10.0])
+    assert tuning.reference("sklearn alpha=1").mean < tuning.mean[tuning.best]  # type: ignore[union-attr]
+    assert lines(tuning)[0].startswith("Use decay = 1.15 (") and not tuning.findings
 
 
 def test_a_window_of_no_width_has_no_factor() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from weightdecay.linear.design import CONSTANT, Design
+from weightdecay.linear.dominance import ruling_share
 from weightdecay.linear.rows import Rows, column_blocks, row_blocks, sample_mean
 from weightdecay.records.finding import Finding
 from weightdecay.records.verdict import brief
@@ -21,7 +22,7 @@ LEAK = 0.98  # share of the target's variance that one column explains alone
 TWIN = 1 - 1e-10  # correlation of columns that are one and the same
 DEPENDENT = 1e-10  # eigenvalue of the correlations below which a combination of columns is (almost) zero
 ZERO = 1e-12  # share of the largest singular value that rounding leaves of zero
-SHARE = 0.1  # of a column's variance in one row
+COLLINEAR = 30.0  # condition index of the standardised columns from which Belsley (1991) calls them collinear
 FEW = 30  # rows
 MANY_COLUMNS = 1500  # up to which all pairs are compared
 MANY_NUMBERS = 10_000_000  # up to which nearly dependent columns are looked at in a copy of the data
@@ -145,8 +146,12 @@ def _related(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     yield from _twins(problem, [(int(used[i]), int(used[j])) for i, j in zip(first, second, strict=True)])
     apart = np.setdiff1d(np.arange(len(used)), second)
     # With as many columns as rows some combination is always zero, which WD011 tells.
-    if len(apart) < rows.n_positive and np.linalg.eigvalsh(R[np.ix_(apart, apart)])[0] < DEPENDENT:
-        yield from _dependent(problem, used[apart], statistics)
+    if 2 <= len(apart) < rows.n_positive:
+        d, V = np.linalg.eigh(R[np.ix_(apart, apart)])
+        if d[0] < DEPENDENT:
+            yield from _dependent(problem, used[apart], statistics)
+        elif d[-1] > COLLINEAR**2 * d[0]:
+            yield from _collinear(problem, _weighty(used[apart], V[:, 0]), float(np.sqrt(d[-1] / d[0])))
 
 
 def _twins(problem: Opened, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
@@ -162,6 +167,23 @@ def _twins(problem: Opened, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
         )
 
 
+def _weighty(used: NDArray[np.intp], direction: Array) -> NDArray[np.intp]:
+    """The columns that make up a direction."""
+    size = np.abs(direction)
+    return used[np.flatnonzero(size > 0.1 * size.max())]
+
+
+def _collinear(problem: Opened, where: NDArray[np.intp], index: float) -> Iterator[Finding]:
+    """WD005 for columns whose separate coefficients are ill determined."""
+    yield Finding(
+        "WD005",
+        "info",
+        f"columns are collinear, above all {_named(problem, where)}: their condition index is {brief(index)} "
+        f"(over {COLLINEAR:g})",
+        "read their coefficients together: without decay each alone is uncertain, with decay they share the effect",
+    )
+
+
 def _dependent(problem: Opened, used: NDArray[np.intp], statistics: Statistics) -> Iterator[Finding]:
     """WD005 for a combination of columns that is zero, WD014 for one that is almost.
 
@@ -173,8 +195,7 @@ def _dependent(problem: Opened, used: NDArray[np.intp], statistics: Statistics) 
         return
     Z = (np.asarray(rows.X[:, used], dtype=np.float64) - statistics.mean[used]) / statistics.std[used]
     _, sigma, Vt = np.linalg.svd(Z * np.sqrt(rows.s / rows.weight_sum)[:, None], full_matrices=False)
-    size = np.abs(Vt[-1])
-    where = used[np.flatnonzero(size > 0.1 * size.max())]
+    where = _weighty(used, Vt[-1])
     if sigma[-1] <= ZERO * sigma[0]:
         yield Finding(
             "WD005",
@@ -258,19 +279,16 @@ def _identifiers(problem: Opened) -> Iterator[Finding]:
 
 def _dominant(problem: Opened) -> Iterator[Finding]:
     """WD009: one row rules a column."""
-    if sparse.issparse(problem.rows.X):
+    rows, standardize = problem.rows, problem.design.standardize
+    if sparse.issparse(rows.X) and not standardize:
         return  # where most entries are zero, a column of a single row is no news
     row, column, share = problem.largest_share
-    if share > SHARE:
-        kept = (
-            ", a scale that leave-one-out would keep, so that cv='auto' takes folds"
-            if problem.design.standardize
-            else ""
-        )
+    if share > ruling_share(rows.n_positive, rows.p):
+        kept = "; leave-one-out would keep the scale that it sets, so cv='auto' takes folds" if standardize else ""
         yield Finding(
             "WD009",
             "info",
-            f"row {row} carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}{kept}",
+            f"row {row} (counted from 0) carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}{kept}",
             "look at that row; a logarithm or a cap of the column often helps",
         )
 

@@ -70,7 +70,8 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
         raise ValueError(bad_cell(problem.rows.X, problem.columns)) from None
     held = np.where(slope.constant, 0.0, design.decay_weights) if design.standardize else design.decay_weights
     target = problem.centre.T * slope.scale[:, None]
-    kept, losses, gradient = _epochs(slope, np.outer(held, np.broadcast_to(decay, len(slope.yy))), target, settings)
+    strength = np.outer(held, np.broadcast_to(problem.inner(decay), len(slope.yy)))
+    kept, losses, gradient = _epochs(slope, strength, target, settings)
     coef, intercept = _original(np.stack(kept), slope)
     coef, intercept = problem.scaling.undone(coef, intercept)
     size = float(np.abs(gradient).max(initial=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,15 @@ Array = NDArray[np.float64]
 
 # A sum of squares below this share of the squared mean is rounding.
 CONSTANT = 1e-28
+
+
+def ruling_share(n: int, p: int) -> float:
+    """The share of a column's variance beyond which a row rules it: a tenth, in small tables more, at most half.
+
+    The largest of n·p normal numbers is about √(2 ln np), and so carries 2 ln(np)/n of its column's variance; a row
+    rules where it carries twice that.
+    """
+    return min(max(0.1, 4.0 * math.log(max(n * p, 2)) / n), 0.5)
 
 
 def largest_share(rows: Rows) -> tuple[int, int, float]:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from weightdecay.linear.descent import descend
 from weightdecay.linear.opening import open_ridge
-from weightdecay.linear.ridge import RidgeProblem, Solution
+from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.request import Request, tune_request
@@ -171,13 +171,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         if decay is None:
             self.tuning_ = tune_request(problem, self.request(), groups=groups, y=y)
             targets = self.tuning_.targets
-            decay = np.array([one.decay for one in targets]) if targets else np.float64(self.tuning_.decay)
-        self.history_: History | None = None
-        if self.solver == "gradient_descent":
-            self.history_, solution = descend(problem, np.asarray(decay, dtype=np.float64), self)
-        else:
-            solution = problem.solution(decay)
-        return self._take(problem.single, decay, solution)
+            decay = np.array([one.decay for one in targets]) if targets else np.asarray(self.tuning_.decay)
+        return self._solve(problem, decay)
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> RidgeProblem:
         """Validate the data and open them as a `Problem`; sets ``n_features_in_`` and ``feature_names_in_``."""
@@ -187,15 +182,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         """What this estimator asks of a search for its decay."""
         return Request(self.decays, self.cv, self.rule, self.tolerance, self.scoring, self.random_state)
 
-    def fitted(self, decay: float | Array, solution: Solution) -> LinearRegression:
-        """A clone at a decay with a solution as its fitted state; what a search hands back."""
-        scalar = np.ndim(decay) == 0
-        twin: LinearRegression = clone(self).set_params(decay=float(decay) if scalar else np.asarray(decay))
+    def fitted(self, problem: RidgeProblem, decay: float | Array) -> LinearRegression:
+        """A clone at a decay, fitted to a problem that this estimator opened; what a search hands back."""
+        given = float(decay) if np.ndim(decay) == 0 else np.asarray(decay)
+        twin: LinearRegression = clone(self).set_params(decay=given)
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(self):
                 setattr(twin, name, getattr(self, name))
-        twin.tuning_, twin.history_ = None, None
-        return twin._take(scalar and len(solution.intercept) == 1, np.asarray(decay), solution)
+        twin.tuning_ = None
+        return twin._solve(problem, np.asarray(decay, dtype=np.float64))
 
     def predict(self, X: Any) -> Array:
         """Predictions b + Xw, of shape (n,) or (n, t)."""
@@ -203,11 +198,17 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
         return np.asarray(X @ self.coef_.T + self.intercept_)
 
-    def _take(self, single: bool, decay: Any, solution: Solution) -> LinearRegression:
-        """Set the fitted attributes."""
+    def _solve(self, problem: RidgeProblem, decay: Array) -> LinearRegression:
+        """Solve at a decay, () or (t,), and set the fitted attributes."""
+        self.history_: History | None = None
+        if self.solver == "gradient_descent":
+            self.history_, solution = descend(problem, decay, self)
+        else:
+            solution = problem.solution(decay)
+        single = problem.single
         self.coef_ = solution.coef[0] if single else solution.coef
         self.intercept_ = float(solution.intercept[0]) if single else solution.intercept
-        self.decay_ = float(np.max(decay)) if np.ndim(decay) == 0 or single else np.asarray(decay)
+        self.decay_ = float(np.max(decay)) if np.ndim(decay) == 0 or single else decay
         self.status_ = solution.status
         self.n_iter_ = max(1, len(self.history_.loss) - 1) if self.history_ is not None else 1
         return self

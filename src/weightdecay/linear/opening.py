@@ -33,6 +33,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
         What was given, what was expected, what to do next.
     """
     _check_target(y)
+    targets = _target_names(y)
     X, y = validate_data(
         estimator,
         X,
@@ -52,13 +53,13 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     weight = _weights(sample_weight, n)
     centre, standardize = _centre(estimator.centre, Y.shape[1], p), bool(estimator.standardize)
     scaling = choose_scaling(_sizes(X, columns), Y, weight, centre)
-    decay_weights = scaling.decay_weights(_decay_weights(estimator, p), standardize)
+    decay_weights, decay_exponent = scaling.decay_weights(_decay_weights(estimator, p), standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
     rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, scaling.weights(weight))
     name = type(estimator).__name__
     side = choose_side(rows, design, centre, estimator)
-    return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling)
+    return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
 
 
 def choose_side(rows: Rows, design: Design, centre: Array, estimator: Any) -> Side:
@@ -81,6 +82,14 @@ def _check_parameters(estimator: Any) -> None:
         raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
     if not 0 <= estimator.tolerance < np.inf:
         raise ValueError(f"tolerance={estimator.tolerance!r}: expected a share such as 0.01")
+
+
+def _target_names(y: Any) -> tuple[str, ...]:
+    """Names of the columns of a frame, or of a series that has one."""
+    if hasattr(y, "columns"):
+        return tuple(map(str, y.columns))
+    name = getattr(y, "name", None)
+    return () if name is None or name == "" else (str(name),)
 
 
 def _check_target(y: Any) -> None:

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,27 +16,28 @@ from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
-from weightdecay.linear.dominance import largest_share
+from weightdecay.linear.dominance import largest_share, ruling_share
 from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.rows import OutOfRangeError, Rows
 from weightdecay.linear.sides import Side
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
+from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
-from weightdecay.tuning.protocol import Facts, Split
+from weightdecay.tuning.protocol import Facts, Scorer, Split
 
 Array = NDArray[np.float64]
 
-DOMINANT = 0.1  # share of a column's variance beyond which one row rules it
+FARTHEST = 305.0  # powers of ten within which candidates are
 SPAN = (-7.0, 1.0)  # decades of Λ around the trace of G over p: nothing shrinks to everything shrinks
 
 
 class Shell(Protocol):
     """What a problem asks of the estimator that opened it."""
 
-    def fitted(self, decay: float | Array, solution: Solution) -> Any:
-        """A clone at a decay, with this solution as its fitted state."""
+    def fitted(self, problem: RidgeProblem, decay: float | Array) -> Any:
+        """A clone at a decay, fitted to the problem by its own solver."""
         ...
 
 
@@ -66,23 +67,27 @@ class RidgeProblem:
     model_name: str
     side: Side
     scaling: Scaling = field(repr=False)
+    target_names: tuple[str, ...] = ()
+    decay_exponent: int = 0
 
     @cached_property
     def _facts(self) -> Facts:
-        S = self.rows.weight_sum
-        mean = self.rows.s @ self.rows.Y / S
-        y_std = float(np.sqrt(self.rows.s @ (self.rows.Y[:, 0] - mean[0]) ** 2 / S)) if self.single else math.nan
+        S, weight = self.rows.weight_sum, self.rows.weight
+        deviation = self.rows.Y - self.rows.s @ self.rows.Y / S
+        y_std = np.sqrt(self.rows.s @ np.square(deviation, out=deviation) / S) * self.scaling.target
         return Facts(
             n_given=self.rows.n,
             n_rows=self.rows.n_positive,
             weight_sum=self.scaling.weight_sum(S),
-            y_std=y_std * self.scaling.target if self.single else y_std,
+            y_std=tuple(y_std.tolist()),
             n_targets=self.rows.t,
             columns=self.columns,
             model_name=self.model_name,
             standardize=self.design.standardize,
             loss_name=" of ".join(filter(None, ("mean squared error", self.scaling.unit))),
             references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / self.scaling.weight_sum(S))),
+            target_names=self.target_names,
+            positive=None if weight is None or weight.all() else weight > 0,
         )
 
     def facts(self) -> Facts:
@@ -93,7 +98,8 @@ class RidgeProblem:
         """Leave-one-out, or folds where one row rules a column or no exact short-cut exists."""
         if self.side.name == "krylov":
             return 5
-        ruled = self.design.standardize and self.largest_share[2] > DOMINANT
+        rows = self.rows
+        ruled = self.design.standardize and self.largest_share[2] > ruling_share(rows.n_positive, rows.p)
         return min(10, self.rows.n_positive) if ruled else "loo"
 
     @cached_property
@@ -106,9 +112,18 @@ class RidgeProblem:
         with self._explained():
             trace = self.side.scale()
         scale = trace / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
-        middle = 2 * math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
-        low, high = (math.floor(middle + 2 * decades) for decades in SPAN)
+        middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
+        middle -= self.decay_exponent * math.log10(2.0)
+        middle = min(max(middle, -FARTHEST - SPAN[0]), FARTHEST - SPAN[1])
+        low, high = (math.floor(2 * (middle + decades)) for decades in SPAN)
         return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
+
+    def inner(self, decays: Array) -> Array:
+        """λ for the decay weights in use, whose common power of two it takes; beyond float64 it becomes inf or 0."""
+        if not self.decay_exponent:
+            return decays
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(np.ldexp(decays, self.decay_exponent))
 
     def split(self, folds: Folds) -> Split:
         """All folds factorised together."""
@@ -119,7 +134,8 @@ class RidgeProblem:
                         f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
                     )
         with self._explained():
-            return self.side.split(folds)
+            split = self.side.split(folds)
+        return InnerDecays(split, self) if self.decay_exponent else split
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -133,7 +149,7 @@ class RidgeProblem:
         """Models on all rows, one per decay."""
         decays = np.asarray(decays, dtype=np.float64)
         with self._explained():
-            models = self.side.models(decays * self.rows.weight_sum)
+            models = self.side.models(self.inner(decays) * self.rows.weight_sum)
         coef, intercept = self.scaling.undone(models.coef, models.intercept)
         loss = self.scaling.squared(models.rss / self.rows.weight_sum)
         status = models.status or tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
@@ -149,7 +165,7 @@ class RidgeProblem:
         """
         decays = np.asarray(decays, dtype=np.float64)
         S, n = self.rows.weight_sum, self.rows.n_positive
-        models = self.side.models(decays * S)
+        models = self.side.models(self.inner(decays) * S)
         free = 1.0 - (models.df + int(self.design.fit_intercept)) / n
         with np.errstate(divide="ignore", invalid="ignore"):
             gcv = (models.rss / S) / free[:, None] ** 2
@@ -161,7 +177,7 @@ class RidgeProblem:
 
     def solution(self, decay: float | Array) -> Solution:
         """The model at a decay, or at one decay per target, to working accuracy."""
-        decays = np.broadcast_to(np.asarray(decay, dtype=np.float64), (self.rows.t,))
+        decays = np.broadcast_to(self.inner(np.asarray(decay, dtype=np.float64)), (self.rows.t,))
         coef, intercept = np.empty((self.rows.t, self.rows.p)), np.empty(self.rows.t)
         notes = []
         for one in np.unique(decays):
@@ -201,8 +217,22 @@ class RidgeProblem:
 
     def estimator(self, decay: float | Array) -> Any:
         """A fitted clone of the estimator that opened the problem."""
-        return self.shell.fitted(decay, self.solution(decay))
+        return self.shell.fitted(self, decay)
 
     def findings(self) -> tuple[Finding, ...]:
         """What the data give to say."""
         return data_findings(self)
+
+
+@dataclass(frozen=True, eq=False)
+class InnerDecays:
+    """A split whose engine sees other λ than its caller: those for the decay weights in use."""
+
+    split: Split
+    problem: RidgeProblem
+
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
+        """Held-out losses at the caller's decays."""
+        inner = self.problem.inner
+        found = self.split.held_out(inner(decays), scoring, None if among is None else inner(among))
+        return replace(found, decays=decays, targets=tuple(replace(one, decays=decays) for one in found.targets))

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 SAFE = (1e-100, 1e100)
 # Weights multiply such squares, targets enter by their fourth power (errors of losses), decay weights by their root.
 MODEST = (1e-50, 1e50)
-SAFE_DECAY_WEIGHT = (1e-290, 1e290)
+SAFE_EXPONENT = 960
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +60,20 @@ class Scaling:
         with np.errstate(over="ignore"):
             return float(np.ldexp(total, self.weight_exponent))
 
-    def decay_weights(self, weights: Array, standardize: bool) -> Array:
-        """Decay weights (p,) for the divided columns, kept where their roots can be divided by.
+    def decay_weights(self, weights: Array, standardize: bool) -> tuple[Array, int]:
+        """Decay weights (p,) for the divided columns, and the power of two that λ takes from all of them.
 
         λ p w² with w = 2^(target − column) w': where columns are not standardised, only the columns' share differs
-        between columns.
+        between columns. What is common to weights that would leave the range where their roots can be divided by goes
+        to λ; weights still outside are so far apart that no λ serves both.
         """
-        share = 0 if standardize or self.columns is None else -2 * self.columns
-        with np.errstate(over="ignore"):
-            return np.where(weights > 0, np.clip(np.ldexp(weights, share), *SAFE_DECAY_WEIGHT), 0.0)
+        share = np.zeros(len(weights), dtype=np.int64) if standardize or self.columns is None else -2 * self.columns
+        exponents = (np.frexp(weights)[1] + share)[weights > 0]
+        if np.abs(exponents).max(initial=0) <= SAFE_EXPONENT:
+            return np.ldexp(weights, share), 0
+        common = (int(exponents.min()) + int(exponents.max())) // 2
+        bounds = -SAFE_EXPONENT - np.frexp(weights)[1], SAFE_EXPONENT - np.frexp(weights)[1]
+        return np.ldexp(weights, np.clip(share - common, *bounds)), common
 
     def centre(self, centre: Array) -> Array:
         """The centre (t, p) in the units of the divided columns and targets."""

@@ -34,7 +34,7 @@ ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
     "SGDClassifier": (("SGDClassifier(alpha={})", "sklearn.SGDClassifier.alpha", {}),),
     "SGDRegressor": (("SGDRegressor(alpha={})", "sklearn.SGDRegressor.alpha", {}),),
 }
-# Share of a loss by which a decay must be better than the best to say that it is.
+# Share of a loss by which a decay beyond those given must be better to say that it is.
 BETTER = 1e-4
 # Penalties that have no L2 part at all; where a tool scales both parts alike, any mix gives the same number.
 PURE_L1 = ("Lasso",)
@@ -62,9 +62,16 @@ def matters(tuning: Tuning) -> str:
 
 
 def beaten(tuning: Tuning) -> Reference | None:
-    """The best of the decays that people use untuned, or infinite decay, if it is better than every decay given."""
-    least = float(tuning.mean[tuning.best])
-    better = [one for one in tuning.references if one.mean < least - BETTER * tuning.unit]
+    """The best reference that is better than all decays of the record, which then were given.
+
+    Between them it must be better by more than the tolerance: a coarse grid is no fault.
+    """
+    least, decays = float(tuning.mean[tuning.best]), tuning.decays
+
+    def enough(one: Reference) -> float:
+        return tuning.unit * (tuning.tolerance if decays[0] <= one.decay <= decays[-1] else BETTER)
+
+    better = [one for one in tuning.references if one.mean < least - enough(one)]
     return min(better, key=lambda one: one.mean, default=None)
 
 

@@ -42,9 +42,11 @@ def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
         return
     better = beaten(tuning)
     if better is not None:
-        called = better.name if better.decay in (0.0, math.inf) else f"{better.name} (decay {brief(better.decay)})"
-        word = "larger" if better.decay > tuning.decay_min else "smaller"
-        yield _at_the_edge(tuning, f"is worse than {called}, which was not among them", word)
+        called = better.name
+        if better.decay not in (0.0, math.inf):
+            called += f" (decay {brief(better.decay)}), which was not among them"
+        word = "larger" if better.decay > tuning.decays[-1] else "smaller" if better.decay < tuning.decays[0] else "more"
+        yield _at_the_edge(tuning, f"is worse than {called}", word)
         return
     for end, place, name, word in ((0, "first", "no decay", "smaller"), (-1, "last", "infinite decay", "larger")):
         limit = tuning.reference(name)
@@ -61,7 +63,7 @@ def _at_the_edge(tuning: Tuning, what: str, word: str) -> Finding:
         "WD001",
         "warning",
         f"the {'best of the decays' if len(tuning.decays) > 1 else 'only decay'} given, {brief(tuning.decay_min)}, {what}",
-        f"give {word} decays too, or leave decays=None and the grid is extended until it brackets the best",
+        f"give {word} decays, or leave decays=None and the grid is extended until it brackets the best",
     )
 
 

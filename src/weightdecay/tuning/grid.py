@@ -28,7 +28,7 @@ STEP = FINE // COARSE
 NEAR = 2  # lattice points between which a crossing is interpolated: an eighth of a decade
 EXTENSION = 2  # decades added at an edge
 MAX_ROUNDS = 16
-FARTHEST = 290  # powers of ten beyond which floats end
+FARTHEST = 305  # powers of ten beyond which floats end
 NOTHING = 1e-24  # share of infinite decay's loss below which the loss of no decay is rounding: the fit is exact
 SAME = 1e-6  # relative difference at which an edge has reached its limit, no decay or infinite decay
 
