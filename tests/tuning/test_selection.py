@@ -115,6 +115,12 @@ MEAN = np.array([1.2, 1.0, 1.05, 1.3])
 ERROR = np.array([0.5, 0.1, 0.01, 0.5])
 
 
+@pytest.mark.parametrize("picked", [None, "much", np.array([0.1, 1.0]), -1.0, math.nan])
+def test_a_rule_that_picks_no_decay_is_told(picked: object) -> None:
+    with pytest.raises(ValueError, match=r"the rule returned .*; a rule returns one number, a decay of at least 0"):
+        choose(lambda *_: picked, DECAYS, MEAN, ERROR)  # type: ignore[arg-type, return-value]
+
+
 def test_min_takes_the_least() -> None:
     assert choose("min", DECAYS, MEAN, ERROR) == 0.1
 
@@ -154,7 +160,7 @@ def test_a_callable_gets_the_curve_and_its_answer_is_taken() -> None:
 
 @pytest.mark.parametrize("answer", [-1.0, math.nan])
 def test_a_callables_answer_must_be_a_decay(answer: float) -> None:
-    with pytest.raises(ValueError, match="a rule returns a decay of at least 0"):
+    with pytest.raises(ValueError, match="a rule returns one number, a decay of at least 0"):
         choose(lambda *_: answer, DECAYS, MEAN, ERROR)
 
 

@@ -288,7 +288,8 @@ def _dominant(problem: Opened) -> Iterator[Finding]:
         yield Finding(
             "WD009",
             "info",
-            f"row {row} (counted from 0) carries {100 * share:.0f} % of the variance of {problem.columns[column]!r}{kept}",
+            f"row {row} (counted from 0) carries {100 * share:.0f} % of the variance of "
+            f"{problem.columns[column]!r}{kept}",
             "look at that row; a logarithm or a cap of the column often helps",
         )
 

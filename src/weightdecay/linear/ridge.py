@@ -18,7 +18,7 @@ from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
 from weightdecay.linear.dominance import largest_share, ruling_share
 from weightdecay.linear.refinement import solve_refined
-from weightdecay.linear.rows import OutOfRangeError, Rows
+from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
 from weightdecay.linear.sides import Side
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.decay_path import DecayPath
@@ -145,8 +145,20 @@ class RidgeProblem:
         except OutOfRangeError:
             raise ValueError(bad_cell(self.rows.X, self.columns)) from None
 
+    def __post_init__(self) -> None:
+        vars(self)["_fingerprint"] = fingerprint(self.rows)
+
+    def _check_unchanged(self) -> None:
+        """What is computed only when asked for reads the rows again, and must find them as they were."""
+        if fingerprint(self.rows) != vars(self)["_fingerprint"]:
+            raise ValueError(
+                "X, y or sample_weight were changed since the decay was tuned, and what is asked for is computed from "
+                "them only now; call tuning.settled() before changing them, or tune on copies"
+            )
+
     def path(self, decays: Array) -> DecayPath:
         """Models on all rows, one per decay."""
+        self._check_unchanged()
         decays = np.asarray(decays, dtype=np.float64)
         with self._explained():
             models = self.side.models(self.inner(decays) * self.rows.weight_sum)
@@ -163,6 +175,7 @@ class RidgeProblem:
         gcv = (RSS/Σs)/(1 − (df + 1)/n)², the 1 for the intercept; evidence = the negative restricted log likelihood per
         row of y ~ N(Eβ, σ²(I + X Xᵀ/Λ)) with σ² profiled out, up to a constant (Harville 1977).
         """
+        self._check_unchanged()
         decays = np.asarray(decays, dtype=np.float64)
         S, n = self.rows.weight_sum, self.rows.n_positive
         models = self.side.models(self.inner(decays) * S)
@@ -217,10 +230,12 @@ class RidgeProblem:
 
     def estimator(self, decay: float | Array) -> Any:
         """A fitted clone of the estimator that opened the problem."""
+        self._check_unchanged()
         return self.shell.fitted(self, decay)
 
     def findings(self) -> tuple[Finding, ...]:
         """What the data give to say."""
+        self._check_unchanged()
         return data_findings(self)
 
 

@@ -83,9 +83,13 @@ def one_standard_error(decays: Array, mean: Array, error: Array) -> float:
 def choose(rule: Rule, decays: Array, mean: Array, error: Array) -> float:
     """The decay that a rule picks: ``"min"``, ``"1se"`` or ``rule(decays, mean, standard_error)``."""
     if callable(rule):
-        choice = float(rule(decays, mean, error))
+        picked = rule(decays, mean, error)
+        try:
+            choice = float(picked)
+        except (TypeError, ValueError):
+            choice = math.nan
         if not choice >= 0:
-            raise ValueError(f"the rule returned {choice!r}; a rule returns a decay of at least 0")
+            raise ValueError(f"the rule returned {picked!r}; a rule returns one number, a decay of at least 0")
         return choice
     if rule == "min":
         return float(decays[smallest(decays, mean)])
