@@ -86,6 +86,17 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     n_iter_ : int
         Epochs of gradient descent; 1 for exact solutions.
 
+    Raises
+    ------
+    ValueError
+        From ``fit``, for parameters and data that cannot be used.
+
+    Notes
+    -----
+    Hoerl & Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12(1);
+    leave-one-out from one factorisation as in Allen (1974), Technometrics 16(1), and Golub, Heath & Wahba (1979),
+    Technometrics 21(2).
+
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
@@ -164,6 +175,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         ------
         ValueError
             For data or parameters that cannot be used; the sentence names the place and the remedy.
+
+        Examples
+        --------
+        >>> import numpy as np, weightdecay as wd
+        >>> X = np.arange(12.0).reshape(12, 1) % 5
+        >>> y = 2.0 * X[:, 0] + np.cos(np.arange(12))
+        >>> model = wd.LinearRegression(decays=[0.0, 0.01, 1.0]).fit(X, y, groups=np.arange(12) // 3)
+        >>> model.decay_, model.tuning_.cv
+        (0.0, '4 folds by group')
         """
         problem = self.open(X, y, sample_weight)
         self.tuning_: Tuning | None = None
@@ -175,15 +195,47 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         return self._solve(problem, decay)
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> RidgeProblem:
-        """Validate the data and open them as a `Problem`; sets ``n_features_in_`` and ``feature_names_in_``."""
+        """Validate the data and open them as a `Problem`; sets ``n_features_in_`` and ``feature_names_in_``.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, t)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        RidgeProblem
+
+        Raises
+        ------
+        ValueError
+            For data or parameters that cannot be used.
+        """
         return open_ridge(self, X, y, sample_weight)
 
     def request(self) -> Request:
-        """What this estimator asks of a search for its decay."""
+        """What this estimator asks of a search for its decay.
+
+        Returns
+        -------
+        Request
+        """
         return Request(self.decays, self.cv, self.rule, self.tolerance, self.scoring, self.random_state)
 
     def fitted(self, problem: RidgeProblem, decay: float | Array) -> LinearRegression:
-        """A clone at a decay, fitted to a problem that this estimator opened; what a search hands back."""
+        """A clone at a decay, fitted to a problem that this estimator opened; what a search hands back.
+
+        Parameters
+        ----------
+        problem : RidgeProblem
+        decay : float or ndarray of shape (t,)
+            λ.
+
+        Returns
+        -------
+        LinearRegression
+        """
         given = float(decay) if np.ndim(decay) == 0 else np.asarray(decay)
         twin: LinearRegression = clone(self).set_params(decay=given)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -193,7 +245,31 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         return twin._solve(problem, np.asarray(decay, dtype=np.float64))
 
     def predict(self, X: Any) -> Array:
-        """Predictions b + Xw, of shape (n,) or (n, t)."""
+        """Predictions b + Xw.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, p)
+            Columns by the names and in the order of ``fit``.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, t)
+            In the units of the target.
+
+        Raises
+        ------
+        ValueError
+            For other columns than those of ``fit``, or values that are not finite.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import weightdecay as wd
+        >>> wd.LinearRegression(decay=0).fit([[1.0], [2.0]], [1.0, 3.0]).predict([[3.0]]).round(6)
+        array([5.])
+        """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
         return np.asarray(X @ self.coef_.T + self.intercept_)

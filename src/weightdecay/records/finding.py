@@ -25,8 +25,8 @@ class Finding:
 
     Examples
     --------
-    >>> Finding("WD004", "info", "column 'year' is constant", "drop it").code
-    'WD004'
+    >>> Finding("WD006", "info", "'year' is constant and gets no weight", "drop it").code
+    'WD006'
     """
 
     code: str

@@ -64,7 +64,7 @@ class HeldOut:
 
     @property
     def mean(self) -> Array:
-        """Weighted mean loss over the folds, shape (L,)."""
+        """Weighted mean loss ΣW_f L_f/ΣW_f over the folds, shape (L,)."""
         return weighted_mean(self.loss, self.weight)
 
 

@@ -202,31 +202,55 @@ class Tuning:
 
     @cached_property
     def verdict(self) -> str:
-        """The answer in four lines."""
+        """The answer in four lines: how much; whether it matters; what habits cost; the same strength elsewhere."""
         return verdict(self)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What the user should know, worst first."""
+        """What the user should know, worst first; computed from the data when first asked for."""
         return self.later.findings(self)
 
     @cached_property
     def opinions(self) -> Mapping[str, Array]:
-        """Other criteria at the same decays, each (L,): ``"gcv"``, ``"evidence"``, …; smaller is better."""
+        """Other criteria at the same decays, each (L,): ``"gcv"``, ``"evidence"``, …; smaller is better.
+
+        Computed from the data when first asked for; averaged over targets where there are several.
+        """
         return self.later.opinions(self.decays)
 
     @cached_property
     def path(self) -> DecayPath:
-        """The models fitted on all rows at every decay."""
+        """The models fitted on all rows at every decay; computed from the data when first asked for.
+
+        Raises
+        ------
+        ValueError
+            When the record was read from JSON without its path, or the data were changed.
+        """
         return self.later.path(self.decays)
 
     @cached_property
     def model(self) -> Any:
-        """The estimator, refitted on all rows at the chosen decay."""
+        """The estimator, refitted on all rows at the chosen decay (each target's own) when first asked for.
+
+        Raises
+        ------
+        ValueError
+            When the record was read from JSON and holds no data, or the data were changed.
+        """
         return self.later.model()
 
     def reference(self, name: str) -> Reference | None:
-        """The reference of that name, if it was evaluated."""
+        """The reference of a name, such as ``"no decay"``; None if it was not evaluated.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Reference or None
+        """
         return next((one for one in self.references if one.name == name), None)
 
     @property
@@ -246,7 +270,17 @@ class Tuning:
         return share_unit(float(self.mean[self.best]), constant.mean if self.scored and constant is not None else None)
 
     def settled(self) -> Tuning:
-        """The same record, everything lazy computed, holding neither data nor model."""
+        """The same record with everything lazy computed, holding neither data nor model.
+
+        Returns
+        -------
+        Tuning
+
+        Raises
+        ------
+        ValueError
+            When the data were changed since the decay was tuned.
+        """
         path = self.path if self._path_fits() else None
         known = Known(self.opinions, path, self.findings)
         return replace(self, targets=tuple(one.settled() for one in self.targets), later=known)
@@ -259,7 +293,12 @@ class Tuning:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as JSON types."""
+        """The record as JSON types: dicts, lists, text, numbers; infinities and nan as text.
+
+        Returns
+        -------
+        dict of str
+        """
         plain = {name: encode(getattr(self, name)) for name in PLAIN}
         return plain | {
             "verdict": self.verdict,
@@ -272,12 +311,41 @@ class Tuning:
         }
 
     def to_json(self) -> str:
-        """The record as one JSON object; everything lazy is computed."""
+        """The record as one JSON object; everything lazy is computed.
+
+        A path of over a million numbers stays out.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            When the data were changed since the decay was tuned.
+
+        Examples
+        --------
+        >>> import json, weightdecay as wd
+        >>> X, y = [[1.0], [2.0], [3.0], [5.0]], [1.0, 3.0, 2.0, 6.0]
+        >>> tuning = wd.tune(wd.LinearRegression(), X, y, decays=[0.1, 1.0])
+        >>> json.loads(tuning.to_json())["decay"]
+        0.1
+        """
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Tuning:
         """The record from its JSON text; the inverse of `to_json`.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Tuning
+            Equal to the one that wrote the text; it holds no data and no model.
 
         Raises
         ------

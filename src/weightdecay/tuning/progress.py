@@ -31,11 +31,25 @@ class Progress(Protocol):
     """
 
     def start(self, total: int, text: str) -> None:
-        """Work of ``total`` steps begins."""
+        """Work begins.
+
+        Parameters
+        ----------
+        total : int
+            Steps that it will take.
+        text : str
+            What it is.
+        """
         ...
 
     def advance(self, text: str = "") -> None:
-        """One step is done; the text says what is known so far."""
+        """One step is done.
+
+        Parameters
+        ----------
+        text : str
+            What is known so far.
+        """
         ...
 
     def finish(self) -> None:
