@@ -96,3 +96,18 @@ def test_searches_side_by_side_leave_the_blas_as_it_was(monkeypatch: pytest.Monk
         assert first_in.wait(10)
         shared_out(second, 10**6, 1)  # begins while the first works, ends after it
         assert not one.is_alive() and threads_now() == before
+
+
+def test_small_problems_are_left_to_one_thread_and_large_ones_are_not() -> None:
+    found: list[list[int]] = []
+
+    def scorer(estimator: object, X: np.ndarray, y: np.ndarray) -> float:
+        found.append(threads_now())
+        return 0.0
+
+    with threadpool_limits(2, user_api="blas"):
+        for n, p in ((200, 5), (4000, 90)):
+            X, y = regression(n, p)
+            wd.tune(wd.LinearRegression(), X, y, cv=3, decays=[0.1], scoring=scorer)
+        count = len(threads_now())
+        assert found[0] == [1] * count and found[-1] == threads_now() == [2] * count

@@ -21,6 +21,7 @@ from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
 from weightdecay.linear.sides import Side
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
+from weightdecay.linear.workers import threads_for
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
@@ -105,11 +106,12 @@ class RidgeProblem:
     @cached_property
     def largest_share(self) -> tuple[int, int, float]:
         """Row, column and share of the largest part that one row has in a column's variance."""
-        return largest_share(self.rows)
+        with self.working():
+            return largest_share(self.rows)
 
     def candidates(self) -> Array:
         """Half-decade lattice of λ around the mean eigenvalue of G."""
-        with self._explained():
+        with self.working():
             trace = self.side.scale()
         scale = trace / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
         middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
@@ -133,15 +135,16 @@ class RidgeProblem:
                     raise ValueError(
                         f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
                     )
-        with self._explained():
-            split = self.side.split(folds)
-        return InnerDecays(split, self) if self.decay_exponent else split
+        with self.working():
+            return RidgeSplit(self.side.split(folds), self)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn numbers that cannot be used, met on the way, into a sentence that names their column."""
+    def working(self) -> Iterator[None]:
+        """With threads that suit the size; numbers that cannot be used, met on the way, become a sentence."""
+        n, p = self.rows.n, self.rows.p
         try:
-            yield
+            with threads_for(float(n) * (p + self.rows.t) * (1 + min(n, p))):
+                yield
         except OutOfRangeError:
             raise ValueError(bad_cell(self.rows.X, self.columns)) from None
 
@@ -160,7 +163,7 @@ class RidgeProblem:
         """Models on all rows, one per decay."""
         self._check_unchanged()
         decays = np.asarray(decays, dtype=np.float64)
-        with self._explained():
+        with self.working():
             models = self.side.models(self.inner(decays) * self.rows.weight_sum)
         coef, intercept = self.scaling.undone(models.coef, models.intercept)
         loss = self.scaling.squared(models.rss / self.rows.weight_sum)
@@ -178,7 +181,8 @@ class RidgeProblem:
         self._check_unchanged()
         decays = np.asarray(decays, dtype=np.float64)
         S, n = self.rows.weight_sum, self.rows.n_positive
-        models = self.side.models(self.inner(decays) * S)
+        with self.working():
+            models = self.side.models(self.inner(decays) * S)
         free = 1.0 - (models.df + int(self.design.fit_intercept)) / n
         with np.errstate(divide="ignore", invalid="ignore"):
             gcv = (models.rss / S) / free[:, None] ** 2
@@ -195,7 +199,7 @@ class RidgeProblem:
         notes = []
         for one in np.unique(decays):
             mine = decays == one
-            with self._explained():
+            with self.working():
                 found, offset, safe = self.side.solution(one * self.rows.weight_sum)
             note = "krylov" if self.side.name == "krylov" else "exact"
             if not safe:
@@ -236,18 +240,23 @@ class RidgeProblem:
     def findings(self) -> tuple[Finding, ...]:
         """What the data give to say."""
         self._check_unchanged()
-        return data_findings(self)
+        with self.working():
+            return data_findings(self)
 
 
 @dataclass(frozen=True, eq=False)
-class InnerDecays:
-    """A split whose engine sees other λ than its caller: those for the decay weights in use."""
+class RidgeSplit:
+    """A side's folds, asked in the λ of the caller, and with threads that suit the size."""
 
     split: Split
     problem: RidgeProblem
 
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
-        """Held-out losses at the caller's decays."""
-        inner = self.problem.inner
-        found = self.split.held_out(inner(decays), scoring, None if among is None else inner(among))
+        """Held-out losses of every fold."""
+        problem = self.problem
+        with problem.working():
+            if not problem.decay_exponent:
+                return self.split.held_out(decays, scoring, among)
+            chosen = None if among is None else problem.inner(among)
+            found = self.split.held_out(problem.inner(decays), scoring, chosen)
         return replace(found, decays=decays, targets=tuple(replace(one, decays=decays) for one in found.targets))

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 # What the workers' own results may take together; beyond it products are large, and a BLAS divides them well.
 LARGEST = 256 << 20
+# Products of a whole factorisation that are worth threads.
+FEWEST_PRODUCTS = 3e7
 # Rows that are worth a thread.
 FEWEST_ROWS = 1000
 
@@ -53,6 +55,16 @@ def shared_out(work: Callable[[Share], T], n_rows: int, result_bytes: int) -> li
         return [work(WHOLE)]
     with _one_thread.each(), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, [(number, workers) for number in range(workers)]))
+
+
+@contextmanager
+def threads_for(products: float) -> Iterator[None]:
+    """One thread of the BLAS, for the time of a `with` block, where so few products are to be formed that more wait."""
+    if products < FEWEST_PRODUCTS:
+        with _one_thread.each():
+            yield
+    else:
+        yield
 
 
 class _OneThread:
