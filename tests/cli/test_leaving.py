@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import weightdecay as wd
-from weightdecay.cli.sentences import sentences
+from weightdecay.cli.sentences import as_options, sentences
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "weightdecay"]
@@ -65,9 +65,9 @@ def test_bad_data_are_one_sentence_and_code_1(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("--cv 61", "cv=61 folds need at least 61 rows, got 60; give fewer folds"),
-        ("--group a --cv loo", "cv='loo' would split groups"),
-        ("--rule 1se --scoring r2 --cv loo", "rule='1se' needs a standard error"),
+        ("--cv 61", "--cv 61 folds need at least 61 rows, got 60; give fewer folds or --cv loo"),
+        ("--group a --cv loo", "--cv loo would split groups; give --cv 5"),
+        ("--rule 1se --scoring r2 --cv loo", "--rule 1se needs a standard error"),
         ("--scoring roc_auc", "(it needs probabilities or decisions between classes); give a scorer"),
         ("--scoring neg_log_loss --cv 3", "(it needs probabilities or decisions between classes); give a scorer"),
         ("--scoring accuracy --cv 3", "the scoring cannot judge predictions of numbers ("),
@@ -79,7 +79,7 @@ def test_bad_data_are_one_sentence_and_code_1(
         ("--drop y", "cannot be the target and the column to drop"),
         ("--weight a", "weight column 'a' of"),
         ("--group e", "group column 'e' is not in"),
-        ("--tolerance inf", "tolerance=inf"),
+        ("--tolerance inf", "--tolerance inf: expected"),
     ],
 )
 def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data: Path) -> None:
@@ -95,10 +95,10 @@ def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data
         ("tune", "DATA.CSV"),
         ("tune {data}", "--target"),
         ("tune {data} --target", "--target"),
-        ("tune {data} --target y --model logistic", "--model"),
+        ("tune {data} --target y --model logistic", "'--model': 'logistic' is not one of auto, linear"),
         ("tune {data} --target y --cv five", "'five' is neither auto, nor loo, nor a number of folds"),
         ("tune {data} --target y --cv 1", "1 folds: at least 2 are needed"),
-        ("tune {data} --target y --rule best", "--rule"),
+        ("tune {data} --target y --rule best", "'--rule': 'best' is not one of min, 1se"),
         ("tune {data} --target y --decays 1,x", "'1,x' is neither a list such as"),
         ("tune {data} --target y --decays -1", "a decay is a number of at least 0"),
         ("tune {data} --target y --decays nan", "a decay is a number of at least 0"),
@@ -190,6 +190,22 @@ def test_a_full_disk_is_a_sentence(data: Path) -> None:
         done = shell("path", data, *PLAIN, "--json", stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
     assert done.stderr == "weightdecay: the answer cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+@pytest.mark.parametrize("words", ["--help", "--version", "tune --help", "convert --list"])
+def test_a_full_disk_is_a_sentence_before_any_work_too(words: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = shell(*words.split(), stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == "weightdecay: the answer cannot be written: No space left on device\n"
+
+
+def test_arguments_of_python_are_told_as_options() -> None:
+    assert as_options("cv=100 folds; give cv='loo'", {"cv"}) == "--cv 100 folds; give --cv loo"
+    assert as_options("pass n_samples=…", {"n_samples"}) == "give --n-samples VALUE"
+    assert as_options("pass loss='mse'", set()) == "give --fact loss=mse"
+    assert as_options("sklearn alpha=1 and y=f(x)", {"cv"}) == "sklearn alpha=1 and y=f(x)"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell")

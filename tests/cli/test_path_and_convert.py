@@ -76,17 +76,56 @@ def test_of_many_columns_the_largest_are_shown_and_the_rest_counted(run: Run, tm
     assert "The 30 largest of 50 coefficients; --json has them all." in out
 
 
-def test_numbers_are_whole_on_a_narrow_terminal(data: Path, tmp_path: Path) -> None:
+def shown(renderable: Any, width: int) -> list[str]:
+    """What a terminal of that width shows."""
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(renderable)
+    lines = console.export_text().splitlines()
+    assert all(len(line.rstrip()) <= width for line in lines)
+    return lines
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 200])
+def test_a_path_is_whole_on_any_terminal(width: int, data: Path, tmp_path: Path) -> None:
     long = data.read_text().replace("a,b,", "the first of all the columns,the second of all the columns,", 1)
     (tmp_path / "long.csv").write_text(long)
     table = wd.read(tmp_path / "long.csv", "y", drop=["w", "group"])
     path = wd.path(wd.LinearRegression(), table.X, -1e-5 * table.y, np.geomspace(1e-5, 10, 6))
-    console = Console(width=80, file=io.StringIO(), record=True)
-    console.print(wd.terminal.path(path, table))
-    text = console.export_text()
-    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
-    for number in [*path.coef.ravel(), *path.intercept, *path.df, *path.decays]:
-        assert f" {brief(number)} " in text
+    lines = shown(wd.terminal.path(path, table), width)
+    at = next(index for index, line in enumerate(lines) if line.startswith(" decay"))
+    header = lines[at].split()[1:]
+    # As many decays as there is room for, the least and the largest among them.
+    assert len(header) == {24: 1, 40: 2, 60: 3, 80: 5, 200: 6}[width]
+    every = [brief(float(one)) for one in path.decays]
+    assert set(header) <= set(every) and header[0] == every[0]
+    where = [every.index(one) for one in header]
+    rows = [line.split() for line in lines[at + 2 : at + 6]]
+    for column, row in enumerate(rows):
+        assert row[-len(where) :] == [brief(float(one)) for one in path.coef[where, column]]
+    names = [" ".join(row[: -len(where)]) for row in rows]
+    first, last = "the first of all the columns"[:3], "columns"[-2:]
+    assert names[0].startswith(first) and names[0].endswith(last) and "…" in names[0]
+    assert len(set(names)) == 4 and names[2:] == ["c", "d"]
+
+
+@pytest.mark.parametrize("width", [24, 33, 40, 60, 80, 200])
+@pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", None])
+def test_a_tuning_is_whole_on_any_terminal(width: int, scoring: str | None, data: Path) -> None:
+    table = wd.read(data, "y", drop=["w", "group"])
+    tuning = wd.tune(wd.LinearRegression(), table.X, -1e-5 * table.y, cv=5, scoring=scoring)
+    lines = shown(wd.terminal.tuning(tuning), width)
+    at = max(index for index, line in enumerate(lines) if set(line.strip()) == {"─"})
+    rows = [line.split() for line in lines[at + 1 :] if line.strip() and line.split()[0][0].isdigit()]
+    known = {brief(float(decay)): index for index, decay in enumerate(tuning.decays)}
+    assert len(rows) >= 4
+    for decay, loss, *_ in rows:
+        mean = float(tuning.mean[known[decay]])
+        assert loss == brief(-mean if scoring else mean)
+    words = " ".join(" ".join(lines[at + 1 :]).split())
+    if width >= 40:
+        assert "best" in words and "1-SE" in words
+    if width >= 60:
+        assert all(brief(float(tuning.standard_error[known[row[0]]])) == row[2] for row in rows)
 
 
 FACTS = {"n_samples": 442, "y_std": 77.0, "x_std": 2.0, "learning_rate": 0.1, "batch_size": 32}
@@ -102,7 +141,8 @@ def test_it_is_the_doors_conversion(name: str, run: Run) -> None:
     done = run("convert", "0.3", "--from", "decay", "--to", name, *words)
     result = wd.conversion(0.3, "decay", name, l1_ratio=float(pure), **facts)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == [repr(result.value), result.formula, f"source: {result.source}"]
+    mixed = ["l1_ratio = 1.0 (all L1)"] if pure else []
+    assert done.out.splitlines() == [repr(result.value), *mixed, result.formula, f"source: {result.source}"]
     told = json.loads(run("convert", "0.3", "--from", "decay", "--to", name, *words, "--json").out)
     assert told == {
         "value": result.value,
@@ -130,7 +170,7 @@ def test_a_mix_that_changes_is_told(run: Run) -> None:
 @pytest.mark.parametrize("word", ["nan", "1e999", "-0"])
 def test_values_that_are_special(word: str, run: Run) -> None:
     done = run("convert", "--from", "decay", "--to", "sklearn.Ridge.alpha", "--n-samples", "9", "--", word)
-    assert (done.code == 1) == (word == "nan")
+    assert (done.code == 2) == (word == "nan")
     assert done.out.split("\n")[0] == {"nan": "", "1e999": "inf", "-0": "-0.0"}[word]
 
 
@@ -158,9 +198,32 @@ def test_the_list_has_every_name_with_its_needs(run: Run) -> None:
 )
 def test_what_cannot_be_converted_is_one_sentence(words: str, told: str, run: Run) -> None:
     done = run("convert", *words.split())
-    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), "no data are involved: the call is wrong"
     assert done.err.startswith("weightdecay: ") and told in done.err
     assert "pass " not in done.err
+
+
+def test_what_is_all_l1_is_told(run: Run) -> None:
+    lines = run("convert", "0.5", "--from", "sklearn.Lasso.alpha", "--to", "decay").out.splitlines()
+    assert lines[:2] == ["0.5", "l1_ratio = 1.0 (all L1)"]
+
+
+@pytest.mark.parametrize("word", ["-1", "-.5", "-1e-3", "-inf"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_negative_value_is_told_what_is_wrong_with_it(word: str, before: bool, run: Run) -> None:
+    names = ("--from", "decay", "--to", "decay")
+    done = run("convert", *((word, *names) if before else (*names, word)))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"weightdecay: value must be at least 0, got {float(word)!r}: decay is the strength of a decay\n"
+
+
+def test_the_list_as_json_is_one_object(run: Run) -> None:
+    done = run("convert", "--list", "--json")
+    assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
+    told = json.loads(done.out)["conventions"]
+    assert [one["name"] for one in told] == [one.name for one in wd.conventions()]
+    for one, convention in zip(told, wd.conventions(), strict=True):
+        assert one["needs"] == list(convention.needs) and one["to_decay"] == convention.to_decay
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ def in_python(data: Path, *, model: dict[str, Any], work: dict[str, Any], **read
     return wd.tune(wd.LinearRegression(**model), table.X, table.y, **given, **work)
 
 
+def bare(tuning: wd.Tuning) -> wd.Tuning:
+    """Without what the command line alone knows."""
+    return replace(tuning, source="", target_names=(), command="")
+
+
 @pytest.mark.parametrize(
     ("words", "model", "work"),
     [
@@ -60,7 +65,7 @@ def test_it_is_the_doors_tune(words: str, model: dict[str, Any], work: dict[str,
     expected = in_python(data, model=model, work=work)
     np.testing.assert_allclose(tuning.decays, expected.decays, rtol=1e-15)
     if "1e-3:10:5" not in words:  # whose decays differ from the list's in their last bits
-        assert replace(tuning, command="") == expected
+        assert bare(tuning) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_weights_and_groups_are_the_doors(
     done = run("tune", data, "--target", "y", "--json", *words.split())
     assert done.code == 0, done.err
     tuning = wd.Tuning.from_json(done.out)
-    assert replace(tuning, command="") == in_python(data, model={}, work=work, **read)
+    assert bare(tuning) == in_python(data, model={}, work=work, **read)
     assert tuning.columns == ("a", "b", "c", "d")
 
 
@@ -226,3 +231,27 @@ def test_the_command_that_a_warning_gives_runs(run: Run, data: Path) -> None:
     err = run("tune", data, *PLAIN, "--decays", "6e4").err
     command = shlex.split(err[err.index("weightdecay convert") :])
     assert run(*command[1:]).out.splitlines()[0] == "1000.0"
+
+
+def test_the_record_names_its_file_and_target(run: Run, data: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    tuning = wd.Tuning.from_json(run("tune", data, *PLAIN, "--json", "--report", report).out)
+    assert (tuning.source, tuning.target_names) == (str(data), ("y",))
+    assert "<title>Weight decay to predict y from data.csv (LinearRegression)</title>" in report.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("cv", "made"), [("13", 12), ("12", None), ("3", None), ("auto", None)])
+def test_fewer_folds_than_asked_for_are_told(cv: str, made: int | None, run: Run, data: Path) -> None:
+    done = run("tune", data, "--target", "y", "--drop", "w", "--group", "group", "--cv", cv, "--json")
+    assert done.code == 0
+    told = f"weightdecay: --cv {cv}: only {made} folds were made, one for each group: groups are held out whole\n"
+    assert done.err == (told if made else "")
+
+
+def test_scores_read_the_same_in_verdict_and_table(run: Run, data: Path) -> None:
+    out = run("tune", data, *PLAIN, "--cv", "4", "--scoring", "neg_mean_absolute_error").out
+    (told,) = (line for line in out.splitlines() if line.startswith("Use decay"))
+    (used,) = (line for line in out.splitlines() if "in use" in line)
+    score = used.split()[1]
+    assert float(score) < 0 and f"held-out neg_mean_absolute_error {score} ±" in told
+    assert "−" not in out.partition("held-out neg")[2]

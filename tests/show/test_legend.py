@@ -62,3 +62,32 @@ def test_a_shaded_window_does_not_push_it_onto_the_curve():
         (line,) = (one for one in ax.get_lines() if one.get_label() == name)
         places = ax.transData.transform(line.get_xydata())
         assert not legend.count_contains(places)
+
+
+def test_a_single_mark_is_worth_more_than_a_long_line():
+    ax = Figure(figsize=(5, 4)).add_subplot()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    # Only the upper right is free of lines, but a mark stands there.
+    lines = [ax.plot([0.0, 1.0], [height, height], zorder=1)[0] for height in (0.05, 0.1, 0.45, 0.5, 0.55)]
+    ax.plot([0.0, 0.6], [0.95, 0.95])
+    ax.plot([0.95], [0.93], "s")
+    place_legend(ax, {"a curve": lines[0], "another": lines[1]})
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    assert not legend.contains(*ax.transData.transform((0.95, 0.93)))
+
+
+@pytest.mark.parametrize("corner", ["upper", "lower"])
+def test_it_stays_inside_axes_that_a_layout_shrinks_later(corner):
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    first = figure.add_subplot(2, 1, 1)
+    first.set(xlim=(0, 1), ylim=(0, 1))
+    height = 0.1 if corner == "upper" else 0.9
+    curve = first.plot([0.0, 1.0], [height, height])[0]
+    figure.draw_without_rendering()
+    place_legend(first, {f"curve {number}": curve for number in range(4)})
+    # What comes after takes half of the height.
+    figure.add_subplot(2, 1, 2).set_title("\n".join("many lines of title"))
+    figure.draw_without_rendering()
+    legend = first.get_legend().get_window_extent()
+    assert first.bbox.y0 <= legend.y0 and legend.y1 <= first.bbox.y1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -168,9 +169,43 @@ def test_names_do_not_overlap_and_stay_inside(size, side):
 
 def test_the_width_of_a_text_is_not_underestimated():
     ax = axes()
-    for text in ("best 0.0042", "under-fitting →", "sklearn alpha=1", "a long column name"):
+    for text in ("best 0.0042", "under-fitting →", "sklearn alpha=1", "a long column name", "A" * 24, "W" * 24, "MW@%"):
         written = ax.text(0, 0, text, fontsize=7.5)
-        assert text_width(text) >= 0.9 * written.get_window_extent().width * 72 / ax.figure.dpi
+        assert text_width(text) >= 0.97 * written.get_window_extent().width * 72 / ax.figure.dpi
+
+
+def test_letters_that_the_font_lacks_are_taken_for_wide_ones():
+    assert text_width("名前") >= 2 * 7.5 and text_width("e\u0301") == text_width("e\u0301\u0489")
+
+
+@pytest.mark.parametrize("letter", ["A", "W", "名", "i"])
+@pytest.mark.parametrize("side", ["path", "training"])
+def test_a_long_name_stays_off_the_ticks(letter, side):
+    columns = tuple(letter * 10_000 + str(j) for j in range(3))
+    if side == "path":
+        ax = plots.path(a_path(p=3, names=columns), ax=axes((4.0, 3.0)))
+    else:
+        ax = plots.training(replace(history(0.1), columns=columns), ax=axes((4.0, 3.0)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        ax.figure.draw_without_rendering()
+        assert all(ax.bbox.x0 <= box(one).x0 and box(one).x1 <= ax.bbox.x1 for one in ax.texts)
+    assert len(ax.texts) == 3 and all("…" in one.get_text() for one in ax.texts)
+
+
+@pytest.mark.parametrize("scales", [(1e3, 1.0, 1e-1, 1e-2), (1e9, 1.0, 1.0, 1.0), (100.0, 0.009, 0.02, 0.2)])
+@pytest.mark.parametrize("size", [(6.4, 3.8), (3.2, 2.2)])
+def test_a_squeezed_axis_says_so_and_its_ticks_can_be_read(scales, size):
+    record = a_path(p=4)
+    sizes = record.coef / np.abs(record.coef).max(axis=0) * scales
+    ax = plots.path(replace(record, coef=sizes), ax=axes(size))
+    ax.figure.draw_without_rendering()
+    assert ax.get_yscale() == "symlog"
+    assert ax.get_ylabel().startswith("coefficient, log") and "beyond ±" in ax.get_ylabel()
+    boxes = [one.get_window_extent() for one in ax.get_yticklabels() if one.get_text()]
+    assert len(boxes) >= 3 and not len(ax.yaxis.get_minorticklocs())
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert 0.0 in ax.get_yticks()
 
 
 def test_one_fit_has_a_line_for_every_weight():

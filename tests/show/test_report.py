@@ -14,7 +14,7 @@ from rich.console import Console
 
 import weightdecay as wd
 from show.hostile import NAMES
-from show.pages import assert_harmless
+from show.pages import Report, assert_harmless
 from show.records import GRID, data, decay_path, tuning
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
@@ -22,7 +22,7 @@ from weightdecay.records.tuning import Known, Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import terminal
 from weightdecay.show.report import html, report
-from weightdecay.show.sanitize import for_html
+from weightdecay.show.sanitize import for_html, shortened
 
 FINDINGS = (
     Finding("WD001", "error", "the first thing is wrong", "mend it"),
@@ -124,7 +124,7 @@ def test_names_from_data_stay_text(group):
     assert "\x1b" not in text and "\x00" not in text
     assert [row[0][0] for row in page.table("Coefficients").rows[1:]] == [for_html(name) for name in names]
     told = [text for where, text in page.texts if where == "p" and text.startswith("drop ")]
-    assert told == [for_html(f"drop {name!s}", 1000) for name in names]
+    assert told == [for_html(f"drop {shortened(name, 60)}", 1000) for name in names]
 
 
 def wide(columns: int, decays: int, name: str) -> Tuning:
@@ -253,3 +253,68 @@ def test_hand_made_paths_are_what_the_pages_show():
     path = decay_path(X, y, np.array([0.0]), ())
     expected = np.linalg.lstsq(np.column_stack([np.ones(len(y)), X]), y, rcond=None)[0]
     np.testing.assert_allclose([path.intercept[0], *path.coef[0]], expected)
+
+
+def test_the_title_tells_target_and_file():
+    def title(**about: object) -> str:
+        page = assert_harmless(html(replace(tuning(decays=GRID[::8]), **about)))
+        (title,), (heading,) = ([text for where, text in page.texts if where == one] for one in ("title", "h1"))
+        assert title == heading
+        return title
+
+    assert title() == "Weight decay for LinearRegression"
+    assert title(target_names=("y",)) == "Weight decay to predict y (LinearRegression)"
+    assert title(source="in/a.csv") == "Weight decay from a.csv (LinearRegression)"
+    both = title(target_names=("<b>y</b>",), source="/data/a.csv")
+    assert both == "Weight decay to predict <b>y</b> from a.csv (LinearRegression)"
+    many = title(target_names=tuple(f"t{k}" for k in range(9)))
+    assert many == "Weight decay to predict t0, t1, t2 and 6 more (LinearRegression)"
+    assert len(title(target_names=("n" * 10_000,), source="f" * 10_000)) < 200
+
+
+def test_several_targets_are_called_by_their_names():
+    record = replace(tuning(decays=GRID[::8], targets=2), target_names=("height", "weight"), source="in/a.csv")
+    page = assert_harmless(html(record))
+    assert [text for where, text in page.texts if where == "h2"] == ["All targets together", "height", "weight"]
+    facts = [text for where, text in page.texts if where in ("dt", "dd")]
+    assert facts[facts.index("targets") + 1] == "height, weight" and facts[facts.index("file") + 1] == "in/a.csv"
+
+
+@pytest.mark.parametrize("letter", ["A", "a ", "\n", "'"])
+def test_a_very_long_name_is_short_in_every_finding(letter):
+    name = letter * 10_000
+    told = Finding("WD006", "info", f"{name!r} is constant and gets no weight", f"drop {name!r}")
+    record = tuning(*data(p=2), GRID[::8], columns=(name, "plain"), findings=(told,))
+    page = assert_harmless(html(record))
+    (message,) = (text for where, text in page.texts if "is constant" in text)
+    assert len(message) < 150 and "…" in message
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.tuning(record))
+    told = " ".join(capture.get().split()).partition("info WD006")[2].partition("decay held-out")[0]
+    assert "is constant and gets no weight; drop " in told and len(told) < 250
+
+
+def test_a_page_breaks_long_words_and_pictures_keep_a_width_that_can_be_read():
+    style = next(text for where, text in Report(html(tuning(decays=GRID[::8]))).texts if where == "style")
+    rules = {rule.partition("{")[0].strip(): rule.partition("{")[2] for rule in reversed(style.split("}"))}
+    assert "overflow-wrap: anywhere" in rules["body"]
+    assert "overflow-x: auto" in rules["figure"] and "min-width: 36rem" in rules["img"]
+
+
+def test_scores_are_shown_as_the_metric_itself():
+    plain = tuning(decays=BOTH_ENDS)
+    top = plain.mean.max()
+    habits = tuple(replace(one, mean=one.mean / top - 1) for one in plain.references)
+    record = replace(plain, scoring="−r2", mean=plain.mean / top - 1, references=habits)
+    page = assert_harmless(html(record))
+    np.testing.assert_array_equal(page.column("Held-out", "mean"), -record.mean)
+    assert page.column("Without", "held-out r2") == [-one.mean for one in habits]
+    assert page.table("Held-out").caption.startswith("Held-out r2 of every decay") and "−r2" not in page.words()
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.tuning(record))
+    text = capture.get()
+    assert "held-out r2 " in text and "−r2" not in text
+    (used,) = (line.split() for line in text.splitlines() if "in use" in line)
+    assert used[1] == brief(-float(record.mean[record.best]))

@@ -22,6 +22,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.show import plots, terminal
+from weightdecay.show.labels import fitted, name_room
 from weightdecay.show.sanitize import MAX_MARKS, SUBSTITUTE, for_html, for_plot, for_terminal
 
 SINKS = (for_terminal, for_plot, for_html)
@@ -152,7 +153,7 @@ def test_figures_save_whatever_the_columns_are_called(group):
             ax.figure.savefig(svg, format="svg")
             ax.figure.savefig(png, format="png")
         if ax.get_ylabel() in ("coefficient", "weight"):
-            assert {text.get_text() for text in ax.texts} == {for_plot(name, 24) for name in names}
+            assert {text.get_text() for text in ax.texts} == {fitted(name, name_room(ax)) for name in names}
         assert png.getvalue().startswith(b"\x89PNG")
         assert_inert(svg.getvalue())
 

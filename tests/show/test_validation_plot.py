@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 
 from show.records import GRID, data, tuning
-from weightdecay.records.tuning import Known, Tuning
+from weightdecay.records.tuning import Known, Reference, Tuning
+from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.decay_axis import decay_axis, df_label, tick_label, ticks
 
@@ -201,9 +202,11 @@ def test_under_a_scorer_there_is_no_training_curve():
     record = tuning()
     scored = replace(record, scoring="−r2", mean=record.mean / record.mean.max() - 1)
     ax = drawn(scored)
-    assert ax.get_ylabel() == "−r2"
+    assert ax.get_ylabel() == "r2"
     assert "training" not in [one.get_label() for one in ax.get_lines()]
-    assert_array_equal(line(ax, "held-out ± 1 SE").get_ydata(), scored.mean)
+    # As the metric itself: the best stands at the top.
+    assert_array_equal(line(ax, "held-out ± 1 SE").get_ydata(), -scored.mean)
+    assert marks(ax, "o", 6) == [(record.decay_min, -scored.mean.min())]
 
 
 def test_without_standard_errors_the_legend_promises_none():
@@ -285,7 +288,9 @@ def test_targets_are_drawn_in_units_of_their_best(count):
     first = record.targets[0]
     assert (first.decay_min, 1.0) in marks(ax, "o", 5)
     assert any(text.startswith("target 1: ") for text in texts(ax))
-    assert ax.get_title(loc="left") == ("the first 40 of 200 targets" if count == 200 else "")
+    far = max(float(np.max(one.mean / one.mean.min())) for one in record.targets)
+    first = "the first 40 of 200 targets; " if count == 200 else ""
+    assert ax.get_title(loc="left") == f"{first}not shown: up to {brief(far)}"
 
 
 def test_targets_under_a_scorer_are_differences():
@@ -293,10 +298,10 @@ def test_targets_under_a_scorer_are_differences():
     plain = tuning(decays=GRID[::4], targets=2)
     scored = [replace(one, mean=one.mean / one.mean.max() - 1, scoring="−r2") for one in plain.targets]
     ax = drawn(replace(plain, scoring="−r2", targets=tuple(scored)))
-    assert ax.get_ylabel() == "held-out loss − its best"
+    assert ax.get_ylabel() == "held-out r2 − its best"
     shown = {tuple(one.get_ydata()) for one in ax.get_lines()}
     for one in scored:
-        assert tuple(one.mean - one.mean.min()) in shown
+        assert tuple(one.mean.min() - one.mean) in shown
     assert {y for _, y in marks(ax, "o", 5)} == {0.0}
 
 
@@ -320,3 +325,66 @@ def test_ticks_are_round_and_inside():
         assert 1 <= len(found) <= 9
         assert all(low * (1 - 1e-8) <= tick <= high * (1 + 1e-8) for tick in found)
     assert tick_label(1e-7) == "$10^{-7}$" and tick_label(0.01) == "0.01" and tick_label(1.0) == "1"
+
+
+def steep(tail: float) -> Tuning:
+    """A flat valley, no decay 10 % above it, and a right tail that ends so many times above the best."""
+    plain = tuning()
+    mean = 1 + 0.1 * (GRID < 1e-2) + (tail - 1) * np.maximum(np.log10(GRID), 0) ** 4 / 81
+    best = float(GRID[np.argmin(mean)])
+    habits = (Reference("no decay", 0.0, 1.1, 0.1), Reference("infinite decay", math.inf, 2 * tail, 0.1))
+    return replace(
+        plain,
+        mean=mean,
+        standard_error=np.full(len(GRID), 0.05),
+        decay=best,
+        decay_min=best,
+        decay_1se=best,
+        references=habits,
+    )
+
+
+@pytest.mark.parametrize("tail", [20.0, 65.0, 250.0, 1e6])
+def test_a_tail_far_above_does_not_flatten_the_valley(tail):
+    ax = drawn(steep(tail))
+    top = ax.get_ylim()[1]
+    assert ax.get_yscale() == "linear" and top < 4
+    depth = ax.transData.transform([(1, 1.0), (1, 1.1)])[:, 1]
+    assert (depth[1] - depth[0]) / ax.bbox.height > 0.03
+    assert ax.get_legend().get_title().get_text() == f"not shown: up to {brief(2 * tail)}"
+    # Infinite decay is out of the picture, not at its edge.
+    assert not [mark for mark in marks(ax, "s", 4) if mark[1] > top]
+
+
+def test_what_is_shown_whole_has_no_note():
+    ax = drawn(replace(steep(1.5), references=()))
+    assert ax.get_legend().get_title().get_text() == ""
+    assert ax.get_ylim()[1] > 1.5
+
+
+def test_a_score_far_below_does_not_flatten_the_hill():
+    losses = steep(250.0)
+    habits = tuple(replace(one, mean=min(one.mean, 2.0) - 2) for one in losses.references)
+    ax = drawn(replace(losses, scoring="−r2", mean=losses.mean - 2, references=habits))
+    bottom, top = ax.get_ylim()
+    assert top > 1.0 and bottom > -3
+    assert ax.get_legend().get_title().get_text() == "not shown: down to -248"
+
+
+@pytest.mark.parametrize("error", [0.05, 3.0])
+def test_an_error_that_is_never_negative_has_no_negative_ticks(error):
+    record = replace(steep(20.0), standard_error=np.full(len(GRID), error))
+    ax = drawn(record)
+    bottom, _ = ax.get_ylim()
+    shown = [tick for tick in ax.get_yticks() if bottom <= tick <= ax.get_ylim()[1]]
+    assert len(shown) >= 3 and min(shown) >= 0
+
+
+def test_targets_are_called_by_their_names_and_say_what_is_cut():
+    few = tuning(decays=GRID[::4], targets=2)
+    record = replace(few, target_names=("height", "a name that is far too long for the strip " * 9))
+    named = texts(drawn(record))
+    assert any(text.startswith("height: ") for text in named)
+    assert any(text.startswith("a name") and "…" in text for text in named)
+    ax = drawn(replace(few, targets=(few.targets[0], steep(250.0))))
+    assert ax.get_title(loc="left") == "not shown: up to 250"

@@ -208,6 +208,19 @@ def test_a_table_without_header_and_one_without_delimiter(refusal: Refusal) -> N
     assert "only one column was found" in refusal("y\n1\n2\n")
 
 
+@pytest.mark.parametrize("header", ["0,0,1", "1,,3", "-1e3,2,-1e3"])
+def test_a_header_of_numbers_is_told_before_their_names_are_judged(header: str, refusal: Refusal) -> None:
+    sentence = refusal(f"{header}\n1,2,3\n4,5,6\n")
+    assert "line 1 of " in sentence and "holds only numbers where column names are expected" in sentence
+    assert "same name" not in sentence and "no name" not in sentence
+
+
+def test_nothing_is_to_be_dropped_fewer_where_nothing_was_dropped(refusal: Refusal) -> None:
+    sentence = refusal("y\n1\n2\n")
+    assert "drop fewer" not in sentence and "at least one column beside the target is needed" in sentence
+    assert "drop fewer" in refusal("a,y\n1,2\n2,3\n", drop=["a"])
+
+
 def test_a_column_has_one_role(refusal: Refusal) -> None:
     assert "'y' cannot be the target and the weight column" in refusal(SOUND, weight="y")
     assert "'y' cannot be the target and the column to drop" in refusal(SOUND, drop=["y"])

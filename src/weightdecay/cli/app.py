@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from weightdecay.cli.convert import convert
+from weightdecay.cli.convert import Negatives, convert
 from weightdecay.cli.path import path
+from weightdecay.cli.sentences import sentences
 from weightdecay.cli.tune import tune
 
 # Plain help needs no rich, and tracebacks of what nobody foresaw stay plain.
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 app.command(short_help="Say how much weight decay a table needs.")(tune)
 app.command(short_help="Show the coefficients at every decay.")(path)
-app.command(short_help="Convert a decay to other tools' units.")(convert)
+app.command(cls=Negatives, short_help="Convert a decay to other tools' units.")(convert)
 
 
 def _version(wanted: bool) -> None:
@@ -55,6 +56,16 @@ def main() -> int:
         elif isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a letter shows its code instead of ending in an error.
             stream.reconfigure(errors="backslashreplace")
+    try:
+        # Help and version are written before any command is run, and what is buffered after it.
+        with sentences():
+            return _code()
+    except typer.Exit as left:
+        return left.exit_code
+
+
+def _code() -> int:
+    """The exit code of the command that was called."""
     try:
         app(prog_name="weightdecay")
     except SystemExit as left:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection
-from typing import Annotated
+from typing import Annotated, Any, final
 
 import typer
+from typer.core import TyperCommand
 
 from weightdecay.cli.options import AsJson
-from weightdecay.cli.sentences import sentences, tell
+from weightdecay.cli.sentences import WRONG_CALL, as_options, say, sentences, tell
 
 
 def convert(
@@ -47,16 +47,31 @@ def convert(
         import weightdecay as wd
 
         if show_list:
-            tell(wd.terminal.conventions(wd.conventions()))
+            known = wd.conventions()
+            if as_json:
+                sys.stdout.write(wd.terminal.conventions_json(known) + "\n")
+            else:
+                tell(wd.terminal.conventions(known))
             return
         try:
             result = wd.conversion(value, source, target, l1_ratio=l1_ratio, **named | others)  # type: ignore[arg-type]
         except ValueError as error:
-            raise ValueError(_as_options(str(error), named)) from None
+            say(as_options(str(error), named))
+            raise typer.Exit(WRONG_CALL) from None
         if as_json:
             sys.stdout.write(wd.terminal.json_line(result) + "\n")
         else:
             tell(wd.terminal.conversion(result))
+
+
+@final
+class Negatives(TyperCommand):
+    """A command whose argument may be a negative number, so that it can say what is wrong with it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take what begins like a negative number for an argument."""
+        ctx.ignore_unknown_options = any(re.match(r"-\.?\d|-inf", word) for word in args)
+        return super().parse_args(ctx, args)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:
@@ -68,13 +83,3 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="'--fact'")
         pairs[name.strip()] = fact.strip()
     return pairs
-
-
-def _as_options(sentence: str, named: Collection[str]) -> str:
-    """A sentence that tells which argument to pass, in words for the command line."""
-
-    def option(found: re.Match[str]) -> str:
-        name, value = found["name"], found["value"].strip("'").replace("…", "VALUE")
-        return f"give --{name.replace('_', '-')} {value}" if name in named else f"give --fact {name}={value}"
-
-    return re.sub(r"\bpass (?P<name>\w+)=(?P<value>…|'\w+')", option, sentence)

@@ -7,7 +7,6 @@ import difflib
 import math
 import shlex
 from collections.abc import Sequence
-from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,23 +16,20 @@ MOST_DECAYS = 10_000
 _NOT_REPEATED = ("report", "as_json")
 
 
-class Model(StrEnum):
-    """Models by name."""
-
-    auto = "auto"
-    linear = "linear"
-
-
-class Rule(StrEnum):
-    """Rules of selection by name."""
-
-    min = "min"
-    one_se = "1se"
-
+MODELS = ("auto", "linear")
+RULES = ("min", "1se")
 
 Data = Annotated[Path, typer.Argument(metavar="DATA.CSV", help="CSV file of numbers, with a header line.")]
 Target = Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.")]
-Models = Annotated[Model, typer.Option("--model", help="The model; auto means linear.")]
+Models = Annotated[str, typer.Option("--model", metavar=f"[{'|'.join(MODELS)}]", help="The model; auto means linear.")]
+Rules = Annotated[
+    str,
+    typer.Option(
+        "--rule",
+        metavar=f"[{'|'.join(RULES)}]",
+        help="Least loss, or the largest decay within one standard error of it.",
+    ),
+]
 Drop = Annotated[
     list[str] | None,
     typer.Option("--drop", metavar="COLUMNS", help="Columns to leave out, parted by commas; may be repeated."),
@@ -107,6 +103,19 @@ def folds(given: str) -> str | int:
     return count
 
 
+def one_of(option: str, given: str, known: Sequence[str]) -> str:
+    """A word that an option knows.
+
+    Raises
+    ------
+    typer.BadParameter
+        It does not know it.
+    """
+    if given not in known:
+        raise _wrong(option, f"{given!r} is not one of {', '.join(known)}")
+    return given
+
+
 def scorer(given: str | None) -> str | None:
     """The name of a scorer, once scikit-learn is known to have it.
 
@@ -144,7 +153,7 @@ def repeated(context: typer.Context) -> str:
             words.append(flag if value else parameter.secondary_opts[0])
         else:
             every = value if isinstance(value, list | tuple) else [value]
-            given = [shell_word(str(one.value if isinstance(one, Enum) else one)) for one in every]
+            given = [shell_word(str(one)) for one in every]
             words += given if name == "data" else [word for one in given for word in (flag, one)]
     return " ".join(words)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-BAD_DATA, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+BAD_DATA, WRONG_CALL, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+# Arguments of Python whose options go by the same name.
+SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance")
 
 # A ValueError raised in these packages speaks of what they were given; one from deeper down is a defect of ours.
 SPEAKS_TO_USERS = ("weightdecay", "sklearn")
@@ -42,7 +46,7 @@ def sentences() -> Iterator[None]:
     except ValueError as error:
         if not _speaks_to_users(error.__traceback__):
             raise
-        say(str(error))
+        say(as_options(str(error), SAME_NAMES))
         raise typer.Exit(BAD_DATA) from None
 
 
@@ -66,6 +70,19 @@ def say(text: str) -> None:
     from weightdecay import terminal
 
     tell(f"weightdecay: {terminal.sentence(text)}", stderr=True)
+
+
+def as_options(sentence: str, names: Collection[str]) -> str:
+    """A sentence that names arguments of Python (``cv='loo'``, pass ``n_samples=…``), in words for the command line."""
+
+    def option(found: re.Match[str]) -> str:
+        verb, name, value = found["verb"] or "", found["name"], found["value"].strip("'").replace("…", "VALUE")
+        given = "give " if verb else ""
+        if name in names:
+            return f"{given}--{name.replace('_', '-')} {value}"
+        return f"{given}--fact {name}={value}" if verb else found[0]
+
+    return re.sub(r"\b(?P<verb>pass )?(?P<name>[a-z]\w*)=(?P<value>…|'[\w-]*'|\w+(\.\w+)?)", option, sentence)
 
 
 def _speaks_to_users(trace: TracebackType | None) -> bool:

@@ -17,8 +17,8 @@ from weightdecay.cli.options import (
     Drop,
     Exempt,
     Intercept,
-    Model,
     Models,
+    Rules,
     Standardize,
     Target,
     Weight,
@@ -34,7 +34,7 @@ def tune(
     data: Data,
     *,
     target: Target,
-    model: Models = Model.auto,
+    model: Models = "auto",
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.HTML", help="Write a report: verdict, picture and numbers in one file.")
     ] = None,
@@ -46,9 +46,7 @@ def tune(
     ] = None,
     cv: Annotated[str, typer.Option(metavar="FOLDS", help="auto, loo (leave-one-out) or a number of folds.")] = "auto",
     decays: Decays = None,
-    rule: Annotated[
-        options.Rule, typer.Option(help="Least loss, or the largest decay within one standard error of it.")
-    ] = options.Rule.min,
+    rule: Rules = "min",
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer. [default: mean squared error]")
     ] = None,
@@ -67,12 +65,14 @@ def tune(
     decay_exempt: Exempt = None,
 ) -> None:
     """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
+    options.one_of("--model", model, options.MODELS)
+    options.one_of("--rule", rule, options.RULES)
     grid, splits = options.decays(decays), options.folds(cv)
     metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
         from weightdecay.cli.progress import progress_line
-        from weightdecay.cli.work import linear, read, warn_of_units
+        from weightdecay.cli.work import linear, read, warn_of_folds, warn_of_units
 
         file = _report_file(report, data)
         table = read(data, target, options.names(drop), weight, group)
@@ -85,14 +85,16 @@ def tune(
             table.y,
             decays=grid,
             cv=splits,
-            rule=rule.value,
+            rule=rule,
             scoring=metric,
             groups=table.groups,
             sample_weight=table.weight,
             random_state=seed,
             progress=progress_line(),
         )
-        _show(replace(tuning, command=options.repeated(context)), table, file, as_json=as_json)
+        warn_of_folds(splits, len(tuning.losses))
+        tuning = replace(tuning, source=table.source, target_names=(table.target,), command=options.repeated(context))
+        _show(tuning, table, file, as_json=as_json)
 
 
 def _report_file(report: Path | None, data: Path) -> Path | None:

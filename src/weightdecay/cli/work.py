@@ -31,6 +31,14 @@ def read(data: Path, target: str, drop: list[str], weight: str | None = None, gr
     return wd.read(data, target, drop=drop, weight=weight, group=group)
 
 
+def warn_of_folds(asked: str | int, made: int) -> None:
+    """Say on stderr that there are fewer folds than were asked for."""
+    from weightdecay.cli.sentences import say
+
+    if isinstance(asked, int) and made < asked:
+        say(f"--cv {asked}: only {made} folds were made, one for each group: groups are held out whole")
+
+
 def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
     """Say on stderr that decays look like another tool's numbers.
 

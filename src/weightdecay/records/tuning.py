@@ -264,6 +264,15 @@ class Tuning:
         return self.scoring.startswith("−")
 
     @property
+    def metric(self) -> str:
+        """The metric in words: a score without the minus that makes it a loss."""
+        return self.scoring.removeprefix("−")
+
+    def as_metric(self, losses: Any) -> Any:
+        """Losses, a float or an array, as the metric itself: larger is better under a scorer."""
+        return 0.0 - losses if self.scored else losses  # 0 − x rather than −x: a zero keeps its sign
+
+    @property
     def unit(self) -> float:
         """What shares of a loss are of: the least mean loss or, for scorers, the best's gain on infinite decay."""
         constant = self.reference("infinite decay")

@@ -83,16 +83,6 @@ def near_best(tuning: Tuning) -> str:
     return f"is within {100 * tuning.tolerance:g} % of the best"
 
 
-def _metric(tuning: Tuning) -> str:
-    """The metric in words: scores without the minus that makes them losses."""
-    return tuning.scoring.removeprefix("−")
-
-
-def _shown(tuning: Tuning, loss: float) -> float:
-    """A loss as the metric itself."""
-    return -loss if tuning.scored else loss
-
-
 def _choice(tuning: Tuning) -> str:
     """The decay to use."""
     if tuning.targets:
@@ -115,9 +105,9 @@ def _how_much(tuning: Tuning) -> str:
         at = np.flatnonzero(tuning.decays == tuning.decay)
         error = float(tuning.standard_error[at[0]]) if len(at) and not tuning.targets else math.nan
         spread = f" ± {brief(error)}" if math.isfinite(error) else ""
-        details.append(f"held-out {_metric(tuning)} {brief(_shown(tuning, loss))}{spread}, {tuning.cv}")
+        details.append(f"held-out {tuning.metric} {brief(tuning.as_metric(loss))}{spread}, {tuning.cv}")
     if not tuning.targets and tuning.decay != tuning.decay_min:
-        least = _shown(tuning, float(tuning.mean[tuning.best]))
+        least = tuning.as_metric(float(tuning.mean[tuning.best]))
         details.append(f"the best is {brief(least)} at {brief(tuning.decay_min)}")
     return f"{_choice(tuning)} ({'; '.join(details)})."
 
@@ -231,7 +221,7 @@ def _habits(tuning: Tuning) -> str:
         return "Untuned decays were not evaluated."
     (name, cost), *others = parts
     against = ", against each target's best" if tuning.targets else ""
-    first = f"Untuned, {name} changes the held-out {_metric(tuning)} by {cost}"
+    first = f"Untuned, {name} changes the held-out {tuning.metric} by {cost}"
     return f"{'; '.join((first, *(f'{name} by {cost}' for name, cost in others)))}{against}."
 
 

@@ -9,12 +9,29 @@ from pathlib import Path
 
 
 def check_writable(path: str | Path) -> Path:
-    """The file's absolute path, once it is known that it can be written; nothing stays behind.
+    """Make sure that a file can be written, before the work that it is for; nothing stays behind.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, there already or not.
+
+    Returns
+    -------
+    Path
+        Its absolute path, links followed.
 
     Raises
     ------
     OSError
         It cannot be written; the sentence says why and what to do.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from weightdecay import terminal
+    >>> terminal.check_writable(pathlib.Path(tempfile.mkdtemp()) / "report.html").name
+    'report.html'
     """
     asked = repr(str(path))
     try:

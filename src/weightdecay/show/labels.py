@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from weightdecay.show.sanitize import for_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +23,7 @@ NAME_SIZE = 7.5  # points
 LINE = 9.0  # points from one name to the next
 AWAY = 14.0  # points from a curve's end to its name
 MOST_ROOM = 0.4  # of the axes' width, for names
+MOST_LETTERS, LEAST_LETTERS = 24, 4  # of a name
 
 
 def points(ax: Axes) -> tuple[float, float]:
@@ -40,9 +44,21 @@ def names_that_fit(ax: Axes) -> int:
 
 
 def text_width(text: str) -> float:
-    """Width of a small text in points, near enough to keep texts apart: wide letters of East Asia count twice."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return 0.6 * NAME_SIZE * (len(text) + wide)
+    """Width of a small text in points, as matplotlib's font has it; letters that it lacks are taken for wide ones."""
+    return NAME_SIZE * sum(_letter_width(letter) for letter in text)
+
+
+@cache
+def _letter_width(letter: str) -> float:
+    """Width of a letter in units of the font's size."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.textpath import TextToPath
+
+    if unicodedata.category(letter) in ("Mn", "Me"):  # a mark on the letter before
+        return 0.0
+    if not get_font(findfont(FontProperties())).get_char_index(ord(letter)):
+        return 1.2
+    return float(TextToPath().get_text_width_height_descent(letter, FontProperties(size=1.0), False)[0])
 
 
 def letters_beside(ax: Axes) -> int:
@@ -50,9 +66,17 @@ def letters_beside(ax: Axes) -> int:
     return max(8, int(points(ax)[1] / 6.5))
 
 
-def name_limit(ax: Axes) -> int:
-    """Letters of a name for which there is room beside the curves."""
-    return max(4, min(24, int((MOST_ROOM * points(ax)[0] - AWAY - 4) / text_width("n"))))
+def name_room(ax: Axes) -> float:
+    """Width in points that there is for names beside the curves."""
+    return MOST_ROOM * points(ax)[0] - AWAY - 4
+
+
+def fitted(name: str, room: float, most: int = MOST_LETTERS) -> str:
+    """A name from data for a figure, in so few letters that it fits into the room in points."""
+    limits = range(min(most, max(len(name), LEAST_LETTERS)), LEAST_LETTERS, -1)
+    return next(
+        (text for limit in limits if text_width(text := for_plot(name, limit)) <= room), for_plot(name, LEAST_LETTERS)
+    )
 
 
 def make_room(ax: Axes, names: Sequence[str], side: Literal["left", "right"]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ Array = NDArray[np.float64]
 
 EDGE = 0.012  # of the axes, between the legend and what bounds it
 STEPS = 24  # points looked at on each piece of a line
-# A band may shine through; a line may not.
+# A band may shine through; a line may not, and a mark, which is a single point, would be gone altogether.
 BAND_WEIGHT = 0.2
+MARK_WEIGHT = 100.0
 
 
 def place_legend(
@@ -40,21 +42,52 @@ def place_legend(
         "borderaxespad": 0.0,
         "handlelength": 1.8,
         "labelspacing": 0.3,
+        "alignment": "left",
     }
     trial = ax.legend(list(entries.values()), list(entries), loc="upper left", **style)
     box = ax.transAxes.inverted().transform(trial.get_window_extent())
     width, height = box[1] - box[0]
-    drawn = [*((points, 1.0) for points in _lines(ax)), *((points, BAND_WEIGHT) for points in _bands(ax))]
-    best = min(_spots(width, height, bottom, right), key=lambda spot: _covered(spot, width, height, drawn))
+    drawn = [
+        *((points, 1.0) for points in _lines(ax)),
+        *((points, MARK_WEIGHT) for points in _marks(ax)),
+        *((points, BAND_WEIGHT) for points in _bands(ax)),
+    ]
+    best = min(_spots(width, height, bottom, right), key=lambda spot: _covered(spot.corner, width, height, drawn))
     trial.remove()
-    ax.legend(list(entries.values()), list(entries), loc=best, **style)
+    # Held by the corner that is nearest to an edge: where a layout shrinks the axes later it still stands inside.
+    style |= {"loc": best.side, "bbox_to_anchor": best.anchor}
+    ax.legend(list(entries.values()), list(entries), **style)
 
 
-def _spots(width: float, height: float, bottom: float, right: float) -> Iterable[tuple[float, float]]:
-    """Lower left corners to choose from, the most usual first."""
-    lefts = (right - EDGE - width, EDGE, (right - width) / 2)
-    floors = (1 - EDGE - height, (1 + bottom - height) / 2, bottom + EDGE)
-    return [(max(left, 0.0), max(floor, 0.0)) for floor in floors for left in lefts]
+@dataclass(frozen=True)
+class Spot:
+    """A place for a legend.
+
+    Parameters
+    ----------
+    corner : (float, float)
+        Its lower left corner, as shares of the axes.
+    side : str
+        The part of the legend that is held, in matplotlib's words.
+    anchor : (float, float)
+        Where that part stands.
+    """
+
+    corner: tuple[float, float]
+    side: str
+    anchor: tuple[float, float]
+
+
+def _spots(width: float, height: float, bottom: float, right: float) -> Iterable[Spot]:
+    """Places to choose from, the most usual first."""
+    # How far along the legend it is held: 0 at its left or lower end, 1 at the other.
+    across = ((1.0, right - EDGE, "right"), (0.0, EDGE, "left"), (0.5, right / 2, "center"))
+    along = ((1.0, 1 - EDGE, "upper "), (0.5, (1 + bottom) / 2, "center "), (0.0, bottom + EDGE, "lower "))
+    for up, y, row in along:
+        for part, x, column in across:
+            left, floor = max(x - part * width, 0.0), max(y - up * height, 0.0)
+            side = (row + column).replace("center center", "center")
+            yield Spot((left, floor), side, (left + part * width, floor + up * height))
 
 
 def _covered(spot: tuple[float, float], width: float, height: float, drawn: list[tuple[Array, float]]) -> float:
@@ -62,6 +95,15 @@ def _covered(spot: tuple[float, float], width: float, height: float, drawn: list
     low = np.asarray(spot) - EDGE
     high = low + np.array([width, height]) + 2 * EDGE
     return sum(weight * float(np.sum(np.all((points > low) & (points < high), axis=1))) for points, weight in drawn)
+
+
+def _marks(ax: Axes) -> Iterable[Array]:
+    """Every mark, as shares of the axes."""
+    for line in ax.get_lines():
+        if line.get_marker() not in ("", "None", None):
+            places = line.get_transform().transform(np.asarray(line.get_xydata(), dtype=np.float64))
+            shares = ax.transAxes.inverted().transform(places)
+            yield shares[np.isfinite(shares).all(axis=1)]
 
 
 def _lines(ax: Axes) -> Iterable[Array]:

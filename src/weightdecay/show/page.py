@@ -16,6 +16,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
+from weightdecay.show.names import short_names, subject, target_names
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.validation_curve import path_of
@@ -88,10 +89,11 @@ def page(tuning: Tuning) -> Page:
     """The report on a tuning: one section, or one for each of the first targets after that for all."""
     shown = tuning.targets[:MAX_TARGETS]
     sections = [_section("All targets together" if shown else "", tuning)]
-    sections += [_section(f"Target {number}", one) for number, one in enumerate(shown, start=1)]
+    names = target_names(tuning, "Target")
+    sections += [_section(for_html(name), one) for name, one in zip(names, shown, strict=False)]
     left = len(tuning.targets) - len(shown)
     note = f"{left} more targets are not shown here; the JSON has them all." if left else ""
-    return Page(f"Weight decay for {for_html(tuning.model_name)}", tuple(sections), _facts(tuning), note)
+    return Page(for_html(subject(tuning), TEXT_LIMIT), tuple(sections), _facts(tuning), note)
 
 
 def _section(heading: str, tuning: Tuning) -> Section:
@@ -101,7 +103,7 @@ def _section(heading: str, tuning: Tuning) -> Section:
     return Section(
         heading=heading,
         verdict=tuple(for_html(line, TEXT_LIMIT) for line in tuning.verdict.splitlines()),
-        findings=tuple(_harmless(one) for one in tuning.findings),
+        findings=tuple(_harmless(short_names(one, tuning.columns)) for one in tuning.findings),
         pictures=tuple(_pictures(tuning, None if heading else path)),
         coefficients=None if path is None else _coefficients(tuning, path),
         references=_references(tuning),
@@ -117,7 +119,8 @@ def _harmless(finding: Finding) -> Finding:
 
 def _pictures(tuning: Tuning, path: DecayPath | None) -> Iterable[Picture]:
     """The flagship picture, and the path where one is given."""
-    words = "Held-out and training loss against the decay. " + tuning.verdict.replace("\n", " ")
+    drawn = for_html(tuning.metric) if tuning.scored else "and training loss"
+    words = f"Held-out {drawn} against the decay. " + tuning.verdict.replace("\n", " ")
     address = svg_address(lambda ax: plots.validation(tuning, ax=ax), 6.4, 4.1)
     yield Picture(address, for_html(words, TEXT_LIMIT))
     if path is not None and len(path.decays) > 1 and path.coef.size:
@@ -180,10 +183,10 @@ def _references(tuning: Tuning) -> Sheet | None:
     if not tuning.references:
         return None
     rows = tuple(
-        Row(for_html(one.name), (_number(one.decay), _number(one.mean), _number(one.paired)))
+        Row(for_html(one.name), (_number(one.decay), _number(tuning.as_metric(one.mean)), _number(one.paired)))
         for one in tuning.references
     )
-    header = ("habit", "decay", f"held-out {for_html(tuning.scoring)}", "paired standard error to the best")
+    header = ("habit", "decay", f"held-out {for_html(tuning.metric)}", "paired standard error to the best")
     return Sheet("Without tuning", header, rows)
 
 
@@ -191,7 +194,7 @@ def _curve(tuning: Tuning, path: DecayPath | None) -> Sheet:
     """The numbers behind the picture, one line per decay."""
     # Only what has a number for every decay belongs into the table.
     same = path is not None and len(path.decays) == len(tuning.decays)
-    columns = {"mean": tuning.mean, "standard error": tuning.standard_error, "paired": tuning.paired}
+    columns = {"mean": tuning.as_metric(tuning.mean), "standard error": tuning.standard_error, "paired": tuning.paired}
     if path is not None and same:
         columns |= {"degrees of freedom": path.df}
         columns |= {"training": path.train_loss} if path.train_loss.ndim == 1 else {}
@@ -200,7 +203,7 @@ def _curve(tuning: Tuning, path: DecayPath | None) -> Sheet:
         Row(None, (_number(decay), *(_number(values[index]) for values in columns.values())), _remark(tuning, decay))
         for index, decay in enumerate(tuning.decays)
     )
-    caption = f"Held-out {for_html(tuning.scoring)} of every decay ({for_html(tuning.cv)})"
+    caption = f"Held-out {for_html(tuning.metric)} of every decay ({for_html(tuning.cv)})"
     return Sheet(caption, ("decay", *columns, ""), rows)
 
 
@@ -214,6 +217,8 @@ def _facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     """How the answer was found: what repeats it, and with which versions."""
     facts = {
         "command": for_html(tuning.command, TEXT_LIMIT),
+        "file": for_html(tuning.source, TEXT_LIMIT),
+        "target" if len(tuning.target_names) == 1 else "targets": for_html(", ".join(tuning.target_names), TEXT_LIMIT),
         "rows with positive weight": str(tuning.n_rows),
         "columns": str(len(tuning.columns)),
         "rule": for_html(tuning.rule),

@@ -19,15 +19,16 @@ from weightdecay.show.labels import (
     GREY,
     INK,
     LINE,
+    fitted,
     make_room,
     name_curves,
-    name_limit,
+    name_room,
     names_that_fit,
     points,
     settle,
 )
 from weightdecay.show.legend import place_legend
-from weightdecay.show.sanitize import for_plot
+from weightdecay.show.squeezed_axis import SPREAD, squeeze
 from weightdecay.show.target_curves import draw_targets
 from weightdecay.show.validation_curve import draw, path_of
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["path", "training", "validation"]
 
 Array = NDArray[np.float64]
-# Named coefficients whose sizes spread more than this cannot be told from 0 on a linear axis.
-SPREAD = 100.0
 # More grey lines than this only make the picture heavy.
 GREY_LINES = 40
 # More decays than this are too many for a legend.
@@ -52,7 +51,8 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     largest within one standard error of it, the window (shaded) and the range that the data cannot tell from the best
     (bar at the foot), the sides of over- and under-fitting, habits such as scikit-learn's default, and the effective
     degrees of freedom along the top. λ = 0 and λ = ∞ stand beside the logarithmic axis. With several targets: one
-    curve each, divided by its own best.
+    curve each, divided by its own best. Scores are shown as the metric itself. Losses far above the best, and above all
+    that the picture names, are left out, and the legend says how far they go.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float
     settle(ax)
     named = ranked[: min(top, names_that_fit(ax))]
     _many_lines(ax, places, coef, named, ranked[len(named) :])
-    _squeeze(ax, np.abs(coef[:, named]).max(axis=0))
-    shown = [for_plot(names[j], name_limit(ax)) for j in named]
+    squeeze(ax, np.abs(coef[:, named]).max(axis=0))
+    shown = [fitted(names[j], name_room(ax)) for j in named]
     make_room(ax, shown, "left")
     # The line of the marked decay must not run through the names.
     beside = float(axis.place(min(every)))
@@ -151,6 +151,11 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    ValueError
+        There is no history, or the histories have weights of different shapes.
+
     Examples
     --------
     >>> import weightdecay as wd
@@ -176,13 +181,13 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     ranked = np.argsort(-np.abs(weights[-1]), kind="stable")
     named = ranked[: min(top, names_that_fit(ax))]
     names = _weight_names(longest.columns, weights.shape[1], longest.weights.shape)
-    shown = [for_plot(names[j], name_limit(ax)) for j in named]
+    shown = [fitted(names[j], name_room(ax)) for j in named]
     ax.set_xlim(0, max(len(weights) - 1, 1))
     room = make_room(ax, shown, "right")
     ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     if len(every) == 1:
         _many_lines(ax, np.arange(len(weights), dtype=np.float64), weights, named, ranked[len(named) :])
-        _squeeze(ax, np.abs(weights[:, named]).max(axis=1))
+        squeeze(ax, np.abs(weights[:, named]).max(axis=1))
         colours = _colours(len(named))
     else:
         _several(ax, every, named, 1 - room)
@@ -221,16 +226,6 @@ def _many_lines(ax: Axes, x: Array, curves: Array, named: NDArray[np.int_], othe
         dashes = ("-", "--")[index // len(CYCLE) % 2]
         style: dict[str, Any] = {"linewidth": 1.5, "linestyle": dashes, "marker": marker, "markersize": 4}
         ax.plot(x, curves[:, column], color=colour, zorder=2, **style)
-
-
-def _squeeze(ax: Axes, sizes: Array) -> None:
-    """A linear axis near 0 and a logarithmic one beyond, where sizes differ too much for one linear axis.
-
-    So it is with columns of very different units, and with weights that grow without bound.
-    """
-    positive = sizes[(sizes > 0) & np.isfinite(sizes)]
-    if len(positive) and positive.max() > SPREAD * np.median(positive):
-        ax.set_yscale("symlog", linthresh=float(max(np.median(positive), positive.max() / 1e8)))
 
 
 def _by_decay(histories: History | Sequence[History]) -> list[History]:

@@ -67,15 +67,26 @@ def for_html(text: str, limit: int = NAME_LIMIT) -> str:
     return _plain(text, limit)
 
 
+def shortened(text: str, limit: int) -> str:
+    """Text of at most so many characters: of a longer one the beginning and the end.
+
+    Examples
+    --------
+    >>> shortened("the height of the plant", 12)
+    'the hei…lant'
+    """
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return text[: limit - 1 - end] + "…" + text[len(text) - end :]
+
+
 def _plain(text: str, limit: int) -> str:
-    """One line of visible characters, at most `limit` of them: of longer text the beginning and the end."""
-    # Cut first: what follows costs time per character.
-    if len(text) > limit:
-        end = limit // 3
-        text = text[: limit - 1 - end] + "…" + text[len(text) - end :]
+    """One line of visible characters, at most `limit` of them."""
     kept: list[str] = []
     marks = 0
-    for character in text:
+    # Cut first: the rest costs time per character.
+    for character in shortened(text, limit):
         category = unicodedata.category(character)
         marks = marks + 1 if category in _MARKS else 0
         if marks > MAX_MARKS:

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
-from weightdecay.records.verdict import brief
 from weightdecay.show.files import check_writable
-from weightdecay.show.plots import flat_coefficients
+from weightdecay.show.grids import NAME, coefficients, curve
+from weightdecay.show.names import short_names
 from weightdecay.show.sanitize import for_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table as Grid
 
     from weightdecay.decay.units import Convention, Conversion
 
-__all__ = ["check_writable", "console", "conventions", "conversion", "json_line", "path", "sentence", "tuning"]
+__all__ = [
+    "check_writable",
+    "console",
+    "conventions",
+    "conventions_json",
+    "conversion",
+    "json_line",
+    "path",
+    "sentence",
+    "tuning",
+]
 
 # Width of a page that nobody looks at, in characters: tables keep all their columns.
 PAGE = 200
 SENTENCE = 4000
-NAME = 24
-PATH_ROWS = 30
-PATH_DECAYS = 6
 MARKS = {"error": "[bold red]error[/]", "warning": "[yellow]warning[/]", "info": "[dim]info[/]"}
 
 
@@ -113,7 +116,7 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
     lines = [*_data_lines(table), f"[bold]{first}[/]", *others]
-    return Group(*lines, *(_finding(one) for one in tuning.findings), "", _curve(tuning))
+    return Group(*lines, *(_finding(short_names(one, tuning.columns)) for one in tuning.findings), "", curve(tuning))
 
 
 def _data_lines(table: Table | None) -> Iterable[str]:
@@ -130,43 +133,6 @@ def _data_lines(table: Table | None) -> Iterable[str]:
 def _finding(finding: Finding) -> str:
     """A finding and its remedy."""
     return f"{MARKS[finding.severity]} {sentence(finding.code)} {sentence(f'{finding.message}; {finding.remedy}')}"
-
-
-def _grid(**options: Any) -> Grid:
-    """A plain table."""
-    from rich import box
-    from rich.table import Table as Grid
-
-    return Grid(box=box.SIMPLE_HEAD, pad_edge=False, **options)
-
-
-def _curve(tuning: Tuning) -> Grid:
-    """A few decays: the ends, the best and its neighbours, the 1-SE decay, the ends of the window."""
-    grid = _grid()
-    for name in ("decay", f"held-out {sentence(tuning.scoring)}", "± SE"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("")
-    for index in _shown(tuning):
-        decay = float(tuning.decays[index])
-        numbers = (decay, float(tuning.mean[index]), float(tuning.standard_error[index]))
-        grid.add_row(*("" if math.isnan(one) else brief(one) for one in numbers), _remark(tuning, decay))
-    return grid
-
-
-def _shown(tuning: Tuning) -> list[int]:
-    """Indices of the decays in the small table."""
-    last, best = len(tuning.decays) - 1, tuning.best
-    special = [float(tuning.decay), tuning.decay_1se]
-    at = [index for index, decay in enumerate(tuning.decays) if float(decay) in special]
-    inside = np.flatnonzero((tuning.decays >= tuning.window[0]) & (tuning.decays <= tuning.window[1]))
-    ends = [int(inside[0]), int(inside[-1])] if len(inside) else []
-    return sorted({0, max(best - 1, 0), best, min(best + 1, last), last, *at, *ends})
-
-
-def _remark(tuning: Tuning, decay: float) -> str:
-    """What is special about a decay."""
-    special = (("in use", tuning.decay), ("best", tuning.decay_min), ("1-SE", tuning.decay_1se))
-    return ", ".join(word for word, value in special if value == decay)
 
 
 def path(path: DecayPath, table: Table | None = None) -> RenderableType:
@@ -194,25 +160,7 @@ def path(path: DecayPath, table: Table | None = None) -> RenderableType:
     """
     from rich.console import Group
 
-    coef, names = flat_coefficients(path)
-    chosen = np.unique(np.linspace(0, len(path.decays) - 1, PATH_DECAYS).round().astype(int))
-    order = np.arange(len(names))
-    if len(names) > PATH_ROWS:
-        order = np.sort(np.argsort(-np.abs(coef).max(axis=0), kind="stable")[:PATH_ROWS])
-    grid = _grid()
-    grid.add_column("decay", overflow="fold")
-    for index in chosen:
-        grid.add_column(brief(float(path.decays[index])), justify="right", no_wrap=True)
-    for j in order:
-        grid.add_row(for_terminal(names[j], NAME), *(brief(float(coef[index, j])) for index in chosen))
-    grid.add_section()
-    if path.intercept.ndim == 1:
-        grid.add_row("intercept", *(brief(float(path.intercept[index])) for index in chosen))
-    grid.add_row("degrees of freedom", *(brief(float(path.df[index])) for index in chosen))
-    left = len(names) - len(order)
-    note = [f"[dim]The {len(order)} largest of {len(names)} coefficients; --json has them all.[/]"] if left else []
-    title = f"Coefficients in the units of the columns at {len(chosen)} of {len(path.decays)} decays:"
-    return Group(*_data_lines(table), title, grid, *note)
+    return Group(*_data_lines(table), coefficients(path))
 
 
 def json_line(record: DecayPath | Conversion | Finding) -> str:
@@ -261,9 +209,37 @@ def conversion(conversion: Conversion) -> RenderableType:
     """
     from rich.console import Group
 
-    mix = [f"l1_ratio = {conversion.l1_ratio!r}"] if 0 < conversion.l1_ratio < 1 else []
+    pure = " (all L1)" if conversion.l1_ratio == 1 else ""
+    mix = [f"l1_ratio = {conversion.l1_ratio!r}{pure}"] if conversion.l1_ratio else []
     details = (sentence(conversion.formula), f"source: {sentence(conversion.source)}")
     return Group(f"{conversion.value!r}", *mix, *(f"[dim]{line}[/]" for line in details))
+
+
+def conventions_json(conventions: Iterable[Convention]) -> str:
+    """Write names that can be converted as one strict JSON object on one line.
+
+    Parameters
+    ----------
+    conventions : iterable of Convention
+        What `wd.conventions` returned, or some of it.
+
+    Returns
+    -------
+    str
+        An object whose ``conventions`` are a list of objects: name, objective, source, the facts it needs, the
+        formulas to and from the decay, and the other names that share it.
+
+    Examples
+    --------
+    >>> import json
+    >>> import weightdecay as wd
+    >>> told = json.loads(wd.terminal.conventions_json(wd.conventions()))
+    >>> told["conventions"][0]["name"]
+    'decay'
+    """
+    names = ("name", "objective", "source", "needs", "to_decay", "from_decay", "shared_by")
+    plain = [{name: encode(getattr(one, name)) for name in names} for one in conventions]
+    return json.dumps({"conventions": plain}, allow_nan=False)
 
 
 def conventions(conventions: Iterable[Convention]) -> RenderableType:

@@ -25,6 +25,7 @@ from weightdecay.show.labels import (
     text_width,
 )
 from weightdecay.show.legend import place_legend
+from weightdecay.show.loss_axis import COMPARABLE, dress_losses, loss_range, what_is_cut
 from weightdecay.show.sanitize import for_plot
 from weightdecay.show.strip import Label, extend, lanes, strip_height, write
 
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
-
-# Losses in which the training loss of a path is given too; under a scorer the two cannot share an axis.
-COMPARABLE = ("mean squared error", "log-loss")
-# A curve that ends this many times above its best would flatten the rest of the picture on a linear axis.
-LOGARITHMIC = 25.0
 
 
 def path_of(tuning: Tuning) -> DecayPath | None:
@@ -48,27 +44,26 @@ def path_of(tuning: Tuning) -> DecayPath | None:
 def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
     """The whole picture of one target."""
     train = _train_loss(tuning, path)
-    logarithmic, bottom, top = _range(tuning, train)
-    beside = [one for one in tuning.references if _stands_beside(one, tuning, top)]
+    losses = loss_range(tuning, train)
+    beside = [one for one in tuning.references if _stands_beside(one, tuning, losses.top)]
     shown = [*tuning.decays, *(one.decay for one in beside)]
     axis = decay_axis(shown)
     dress(ax, axis, shown)
-    ax.set_yscale("log" if logarithmic else "linear")
+    bottom, top = dress_losses(ax, losses, turned=tuning.scored)
     if path is not None:
         df_axis(ax, axis, path.decays, path.df)
-    ax.set_ylabel(for_plot(tuning.scoring, letters_beside(ax)))
-    ax.set_ylim(bottom, top)
+    ax.set_ylabel(for_plot(tuning.metric, letters_beside(ax)))
     settle(ax)
     placed = lanes(_labels(axis, tuning, shown, points(ax)[0]), points(ax)[0])
     extend(ax, bottom, top, strip_height(placed))
     _window(ax, axis, tuning)
     _curves(ax, axis, tuning, train)
     for one in beside:
-        ax.plot(axis.place(one.decay), one.mean, "s", color=BLUE, fillstyle="none", markersize=4)
+        ax.plot(axis.place(one.decay), tuning.as_metric(one.mean), "s", color=BLUE, fillstyle="none", markersize=4)
     _marks(ax, axis, tuning)
     _plausible(ax, axis, tuning)
     write(ax, axis, placed)
-    _legend(ax, strip_height(placed) / points(ax)[1])
+    _legend(ax, what_is_cut(tuning, losses), strip_height(placed) / points(ax)[1])
 
 
 def _stands_beside(reference: Reference, tuning: Tuning, top: float) -> bool:
@@ -86,7 +81,7 @@ def in_two_digits(decay: float) -> str:
 
 def _labels(axis: DecayAxis, tuning: Tuning, shown: Sequence[float], width: float) -> list[Label]:
     """What stands in the strip: first what keeps the lowest lane, then the most important first."""
-    at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
+    at = _heights(tuning)
     best = tuning.decay_min
     share = axis.share(best)
     labels = []
@@ -100,8 +95,13 @@ def _labels(axis: DecayAxis, tuning: Tuning, shown: Sequence[float], width: floa
         labels.append(Label(axis.share(tuning.decay_1se), text, INK, height=at[tuning.decay_1se]))
     for one in tuning.references:
         if 0 < one.decay < math.inf and axis.holds(one.decay) and math.isfinite(one.mean):
-            labels.append(Label(axis.share(one.decay), for_plot(one.name), GREY, height=one.mean))
+            labels.append(Label(axis.share(one.decay), for_plot(one.name), GREY, height=tuning.as_metric(one.mean)))
     return labels
+
+
+def _heights(tuning: Tuning) -> dict[float, float]:
+    """The held-out metric at every decay."""
+    return dict(zip(tuning.decays.tolist(), tuning.as_metric(tuning.mean).tolist(), strict=True))
 
 
 def _side(end: float, room: float, words: Sequence[str]) -> list[Label]:
@@ -109,12 +109,12 @@ def _side(end: float, room: float, words: Sequence[str]) -> list[Label]:
     return [Label(end, text, GREY, italic=True) for text in words if text_width(text) < room][:1]
 
 
-def _legend(ax: Axes, strip: float) -> None:
+def _legend(ax: Axes, note: str | None, strip: float) -> None:
     """A legend of the two curves, and of the ranges where there is room for it, above the strip (its share given)."""
     handles, names = ax.get_legend_handles_labels()
     pairs = sorted(zip(names, handles, strict=True), key=lambda pair: not pair[0].startswith(("held-out", "training")))
     width, height = points(ax)
-    place_legend(ax, dict(pairs if width > 260 and height > 170 else pairs[:2]), bottom=strip)
+    place_legend(ax, dict(pairs if width > 260 and height > 170 else pairs[:2]), title=note, bottom=strip)
 
 
 def _train_loss(tuning: Tuning, path: DecayPath | None) -> Array | None:
@@ -135,8 +135,8 @@ def segments(ax: Axes, axis: DecayAxis, decays: Array, values: Array, **style: o
 
 
 def _curves(ax: Axes, axis: DecayAxis, tuning: Tuning, train: Array | None) -> None:
-    """Held-out loss with its standard error, and training loss."""
-    decays, mean, error = tuning.decays, tuning.mean, np.nan_to_num(tuning.standard_error)
+    """Held-out loss (or score) with its standard error, and training loss."""
+    decays, mean, error = tuning.decays, tuning.as_metric(tuning.mean), np.nan_to_num(tuning.standard_error)
     finite = (decays > 0) & np.isfinite(decays)
     known = bool(np.isfinite(tuning.standard_error).any())
     low, high = mean - error, mean + error
@@ -146,24 +146,6 @@ def _curves(ax: Axes, axis: DecayAxis, tuning: Tuning, train: Array | None) -> N
     segments(ax, axis, decays, mean, color=BLUE, linewidth=1.8, label="held-out ± 1 SE" if known else "held-out")
     if train is not None:
         segments(ax, axis, decays, train, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), label="training")
-
-
-def _range(tuning: Tuning, train: Array | None) -> tuple[bool, float, float]:
-    """Whether the axis of y is logarithmic, and the range of y that shows the bottom of the held-out curve.
-
-    What lies far above runs out of the picture: over-fitting may be 10⁶ times worse than the best, and its exact
-    height tells nobody anything.
-    """
-    mean, error = tuning.mean, np.nan_to_num(tuning.standard_error)
-    best, worst = float(np.nanmin(mean)), float(np.nanmax(mean))
-    lower = min(float(np.nanmin(mean - error)), best if train is None else float(np.nanmin(train)))
-    if 0 < LOGARITHMIC * best < worst:
-        bottom = max(lower, best / 10)
-        # Half of the curve at least stays in the picture: a fit to noise-free data may be best by thirty decades.
-        return True, bottom / 1.1, min(worst, max(best * 1e4, float(np.nanmedian(mean)))) * 1.5
-    upper = float(np.nanmax(mean + error))
-    span = (upper - lower) or abs(upper) or 1.0
-    return False, lower - 0.03 * span, upper + 0.06 * span
 
 
 def _ends(axis: DecayAxis, interval: tuple[float, float]) -> tuple[float, float] | None:
@@ -185,7 +167,7 @@ def _window(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
 
 def _marks(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
     """The best decay, the one-standard-error decay and, where it is neither, the chosen one."""
-    at = {float(decay): float(mean) for decay, mean in zip(tuning.decays, tuning.mean, strict=True)}
+    at = _heights(tuning)
     ax.plot(axis.place(tuning.decay_min), at[tuning.decay_min], "o", color=INK, markersize=6, zorder=5)
     if tuning.decay_1se in at and tuning.decay_1se != tuning.decay_min:
         place, height = axis.place(tuning.decay_1se), at[tuning.decay_1se]

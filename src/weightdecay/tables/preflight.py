@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,9 +185,17 @@ def vote(data: bytes) -> str:
     return best
 
 
+def only_numbers(names: Sequence[str]) -> bool:
+    """Whether all names that are there are numbers: a file without header has such."""
+    there = [name for name in names if name]
+    return bool(there) and all(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", name, re.IGNORECASE) for name in there)
+
+
 def _check_names(names: tuple[str, ...], where: str) -> None:
     """Every column has a name of its own."""
     places: dict[str, int] = {}
+    if only_numbers(names) and (len(set(names)) < len(names) or "" in names):
+        raise TableError(f"{where} holds only numbers where column names are expected; add a line with them above it")
     for place, name in enumerate(names, start=1):
         if not name:
             raise TableError(f"column {place} has no name in {where}; give every column a name")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from weightdecay.tables.preflight import (
     inspect,
     line_of,
     nearest,
+    only_numbers,
     quoted,
 )
 
@@ -123,8 +123,9 @@ def _features(sheet: Sheet, target: str, drop: Sequence[str], others: Sequence[s
             apart[name] = role
     columns = [name for name in sheet.names if name not in apart]
     if not columns:
+        step = "drop fewer" if drop else "at least one column beside the target is needed"
         raise TableError(
-            f"no column is left in {where} to predict {quoted(target)} from (it has {len(sheet.names)}); drop fewer"
+            f"no column is left in {where} to predict {quoted(target)} from (it has {len(sheet.names)}); {step}"
             + _one(sheet)
         )
     return columns
@@ -139,8 +140,8 @@ def _one(sheet: Sheet) -> str:
 
 def _no_header(sheet: Sheet) -> str:
     """What is told of a header that holds only numbers, as the rows below it do."""
-    numbers = all(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", name, re.IGNORECASE) for name in sheet.names)
-    return f"line {sheet.first_line} holds only numbers and is read as the header" if numbers else ""
+    told = f"line {sheet.first_line} holds only numbers and is read as the header"
+    return told if only_numbers(sheet.names) else ""
 
 
 def _texts(sheet: Sheet) -> tuple[pl.DataFrame, list[str]]:
