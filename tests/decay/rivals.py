@@ -112,29 +112,30 @@ def perceptrons() -> Iterator[Fit]:
 
 
 def statsmodels() -> Iterator[Fit]:
-    """Fit statsmodels' regularised models, whose constant is decayed like any column."""
+    """Fit statsmodels' regularised models, whose constant is decayed like any column.
+
+    Weighted least squares divide by the sum of the weights, a weighted GLM by the number of rows all the same.
+    """
     sm = importlib.import_module("statsmodels.api")
-    X = columns("scaled+1")
+    X, s = columns("scaled+1"), toy()[-1]
     families = {"squared": None, "log": sm.families.Binomial(), "poisson": sm.families.Poisson()}
+    sharp = {"cnvrg_tol": 1e-13, "maxiter": 5000}
     for loss, family in families.items():
-        y = target(loss)
-        for mix in (0.0, 0.5, 1.0):
-            if loss == "poisson" and mix == 0.5:
-                continue  # here it drops a column too early: its coefficients miss its own optimum
-            m = sm.OLS(y, X) if family is None else sm.GLM(y, X, family=family)
-            value, sharp = {"squared": 2.0, "log": 0.07, "poisson": 0.15}[loss], {"cnvrg_tol": 1e-13, "maxiter": 5000}
-            coef = m.fit_regularized(alpha=value, L1_wt=mix, **({} if mix == 0 and family is None else sharp)).params
-            yield Fit(
-                "statsmodels.fit_regularized.alpha",
-                "statsmodels",
-                loss,
-                value,
-                tuple(map(float, coef)),
-                None,
-                mix,
-                "scaled+1",
-                tolerance=5e-4,
-            )
+        y, value = target(loss), {"squared": 2.0, "log": 0.07, "poisson": 0.15}[loss]
+        for weights in ({}, {"weights": s}) if family is None else ({}, {"freq_weights": s}, {"var_weights": s}):
+            name = "statsmodels.GLM.fit_regularized.alpha" if family else "statsmodels.fit_regularized.alpha"
+            for mix in (0.0, 0.5, 1.0):
+                if loss == "poisson" and mix == 0.5:
+                    continue  # here it drops a column too early: its coefficients miss its own optimum
+                if family is None:
+                    m = sm.WLS(y, X, **weights) if weights else sm.OLS(y, X)
+                else:
+                    m = sm.GLM(y, X, family=family, **weights)
+                options = {} if mix == 0 and family is None else sharp
+                coef = m.fit_regularized(alpha=value, L1_wt=mix, **options).params
+                more = {"mix": mix, "columns": "scaled+1", "weighted": bool(weights), "tolerance": 5e-4}
+                for one in {name} if weights else {name, "statsmodels.fit_regularized.alpha"}:
+                    yield Fit(one, "statsmodels", loss, value, tuple(map(float, coef)), None, **more)
 
 
 def descend(step: Callable[[Floats, Floats, int], Floats], loss: str, rate: float) -> tuple[tuple[float, ...], float]:

@@ -86,9 +86,14 @@ def test_a_number_that_a_float_cannot_hold_is_refused() -> None:
     assert "outside the range of a float" in message and "alpha = weight_sum · decay" in message
 
 
-@pytest.mark.parametrize("value", [-1.0, math.nan, "much", None, [1.0]])
+@pytest.mark.parametrize("value", [-1.0, math.nan, "much", None, [1.0], True])
 def test_a_value_that_is_no_strength_is_refused(value: Any) -> None:
     assert repr(value) in refused(value, "decay", "decay")
+
+
+def test_an_integer_beyond_every_float_is_refused_without_its_digits() -> None:
+    assert "beyond the largest float" in refused(10**400, "decay", "decay")
+    assert len(refused(1.0, "decay", "decay", n_samples=10**400)) < 200
 
 
 def test_a_value_may_be_written_as_text_or_come_from_numpy() -> None:
@@ -111,7 +116,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert all(row.name in refused(1.0, "decay", "???") for row in wd.conventions())
 
 
-@pytest.mark.parametrize("name", [None, 3, ("decay",)])
+@pytest.mark.parametrize("name", [None, 3, ("decay",), ["decay"]])
 def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
     assert "not in the table" in refused(1.0, name, "decay")
 
@@ -205,6 +210,21 @@ def test_facts_that_are_not_needed_change_nothing() -> None:
             assert wd.conversion(0.7, source, target, l1_ratio=mix, **lean) == full
 
 
+def test_the_mean_weight_is_not_guessed_from_the_sum_alone() -> None:
+    for name in ("sklearn.SGDClassifier.alpha", "statsmodels.GLM.fit_regularized.alpha"):
+        message = refused(0.1, name, "decay", weight_sum=50.0)
+        assert "needs the fact n_samples, the number of rows" in message and name in message
+        assert wd.convert(0.1, name, "decay", weight_sum=50.0, n_samples=100) == 0.2
+        # Rows without weights have the mean weight 1, however many there are.
+        assert wd.convert(0.1, name, "decay") == wd.convert(0.1, name, "decay", n_samples=7) == 0.1
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_facts_that_leave_the_range_of_a_float_are_refused(size: float) -> None:
+    known = {"n_samples": 3, "standardize": True, "x_std": size}
+    assert "outside the range of a float" in refused(1.0, "sklearn.Ridge.alpha", "decay", **known)
+
+
 def test_a_fact_that_is_none_is_not_given() -> None:
     assert wd.convert(1.0, "decay", "decay", y_std=None) == 1.0
     assert "needs the fact y_std" in refused(1.0, "glmnet.gaussian.lambda", "decay", y_std=None)
@@ -216,13 +236,14 @@ def test_an_unknown_fact_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("fact", ["n_samples", "weight_sum", "y_std", "x_std", "batch_size", "learning_rate"])
-@pytest.mark.parametrize("wrong", [0, -1.0, math.nan, math.inf, "many"])
+@pytest.mark.parametrize("wrong", [0, -1.0, math.nan, math.inf, "many", True, 10**400])
 def test_a_fact_that_cannot_be_is_refused_even_where_it_is_not_needed(fact: str, wrong: Any) -> None:
     assert refused(1.0, "decay", "decay", **{fact: wrong}).startswith(f"{fact} must be")
 
 
 def test_words_among_the_facts_are_checked() -> None:
     assert "'mse', 'half_squared', 'log'" in refused(1.0, "decay", "keras.L2", loss="l2")
+    assert "loss must be one of 'mse', 'half_squared'" in refused(1.0, "decay", "keras.L2", loss=["mse"])
     assert "standardize must be True or False" in refused(1.0, "decay", "decay", standardize="yes")
     assert wd.convert(1.0, "torch.decoupled.weight_decay", "decay", optimizer="SGD", loss="log") == 1.0
 

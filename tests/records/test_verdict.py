@@ -283,6 +283,9 @@ def test_glmnet_is_left_out_where_the_targets_deviation_is_unknown() -> None:
         ("Lasso", "Lasso(alpha=0.1)"),
         ("ElasticNet", "ElasticNet(alpha=0.1)"),
         ("PoissonRegressor", "PoissonRegressor(alpha=0.1)"),
+        ("GammaRegressor", "GammaRegressor(alpha=0.1)"),
+        ("TweedieRegressor", "TweedieRegressor(alpha=0.1)"),
+        ("RidgeClassifier", "RidgeClassifier(alpha=8)"),
         (
             "LogisticRegression",
             "scikit-learn LogisticRegression(C=0.125), glmnet lambda=0.1, torch SGD weight_decay=0.1",

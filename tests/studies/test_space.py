@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import ElasticNet, Ridge
-from sklearn.model_selection import KFold
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.model_selection import KFold, RepeatedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -65,6 +65,84 @@ def test_folds_given_as_a_generator_serve_every_setting() -> None:
     np.testing.assert_array_equal(
         tuning.losses, wd.tune(Ridge(**tuning.trials[0].params), X, Y, decays=DECAYS, cv=KFold(3)).losses
     )
+
+
+@pytest.mark.parametrize("estimator", [wd.LinearRegression(), Ridge()], ids=["ours", "foreign"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cv": 4, "random_state": "drawn"},
+        {"cv": KFold(2, shuffle=True)},
+        {"cv": RepeatedKFold(n_splits=3, n_repeats=2)},
+        {"cv": "auto"},
+        {"cv": "loo"},
+    ],
+    ids=["int", "splitter", "repeats", "auto", "loo"],
+)
+def test_settings_are_compared_on_the_same_folds(estimator: Any, more: dict[str, Any]) -> None:
+    if "random_state" in more:
+        more = {**more, "random_state": np.random.RandomState(0)}
+    # The same setting three times over: any difference is one of the folds.
+    tuning = wd.tune(estimator, X, Y, decays=DECAYS, space={"fit_intercept": [True, True, True]}, **more)
+    assert len({(trial.decay, trial.mean, trial.standard_error) for trial in tuning.trials}) == 1
+    if isinstance(more["cv"], RepeatedKFold):
+        assert tuning.losses.shape[0] == 6
+    if more["cv"] == "loo":
+        assert tuning.cv == "leave-one-out over 60 rows" and tuning.losses.shape[0] == 1
+
+
+class Heard:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def start(self, total: int, text: str) -> None:
+        self.told.append(("start", total))
+
+    def advance(self, text: str = "") -> None:
+        self.told.append(("advance", text))
+
+    def finish(self) -> None:
+        self.told.append(("finish", None))
+
+
+def test_the_listener_hears_of_one_search() -> None:
+    heard = Heard()
+    wd.tune(Ridge(), X, Y, decays=DECAYS, space={"fit_intercept": [True, False]}, progress=heard)
+    assert [name for name, _ in heard.told] == ["start", "advance", "advance", "finish"]
+    assert heard.told[0] == ("start", 2)
+    assert "{'fit_intercept': False}" in heard.told[2][1]
+    broken = Heard()
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        wd.tune(Ridge(), X, Y, space={"l2": [1]}, progress=broken)
+    assert [name for name, _ in broken.told] == ["start", "finish"]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (Ridge(), "alpha"),
+        (LogisticRegression(), "C"),
+        (Pipeline([("scale", StandardScaler()), ("ridge", Ridge())]), "ridge__alpha"),
+        (Pipeline([("scale", StandardScaler()), ("ours", wd.LinearRegression())]), "ours__decay"),
+        (wd.LinearRegression(), "decay"),
+    ],
+)
+def test_a_space_does_not_hold_what_is_tuned(estimator: Any, name: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        wd.tune(estimator, X, Y, space={name: [0.1, 1.0]})
+    assert str(caught.value).startswith(f"space has '{name}', which is tuned for every setting; give decays=")
+
+
+@pytest.mark.parametrize("name", ["cv", "scoring", "rule", "decays", "tolerance", "random_state"])
+def test_a_space_does_not_hold_how_settings_are_compared(name: str) -> None:
+    for estimator, prefix in (
+        (wd.LinearRegression(), ""),
+        (Pipeline([("ours", wd.LinearRegression())]), "ours__"),
+    ):
+        with pytest.raises(ValueError, match=f"space has '{prefix}{name}', which says how every setting is tuned"):
+            wd.tune(estimator, X, Y, space={prefix + name: [1, 2]})
 
 
 @pytest.mark.parametrize(

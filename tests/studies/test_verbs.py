@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline
 
 import weightdecay as wd
 
@@ -41,7 +46,62 @@ def test_callable_scorers_are_named_by_their_function() -> None:
     from sklearn.metrics import make_scorer, median_absolute_error
 
     scorer = make_scorer(median_absolute_error, greater_is_better=False)
-    assert wd.tune(wd.LinearRegression(), X, Y, scoring=scorer, cv=3).scoring == "−median_absolute_error"
+    assert wd.tune(wd.LinearRegression(), X, Y, scoring=scorer, cv=3).scoring == "−neg_median_absolute_error"
+
+
+@pytest.mark.parametrize("kind", [wd.LinearRegression, Ridge, Pipeline])
+def test_a_class_is_no_estimator(kind: Any) -> None:
+    for verb in (wd.tune, wd.path):
+        with pytest.raises(ValueError) as caught:
+            verb(kind, X, Y)
+        assert str(caught.value) == f"estimator is the class {kind.__name__}; give an instance: {kind.__name__}()"
+    with pytest.raises(ValueError, match="estimator is the class"):
+        wd.tune(kind, X, Y, space={"fit_intercept": [True]})
+
+
+def test_a_listener_hears_of_one_search() -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.began = self.done = self.over = 0
+
+        def start(self, total: int, text: str) -> None:
+            self.began += total
+
+        def advance(self, text: str = "") -> None:
+            self.done += 1
+
+        def finish(self) -> None:
+            self.over += 1
+
+    heard = Counting()
+    wd.tune(wd.LinearRegression(), X, Y, progress=heard)
+    assert (heard.began, heard.done, heard.over) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("estimator", [wd.LinearRegression(), Ridge()], ids=["ours", "foreign"])
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"decays": "auto"}, "decays='auto': expected numbers of at least 0, or None for a grid that the data span"),
+        ({"decays": ["a"]}, "decays=['a']: expected numbers of at least 0; wd.convert"),
+        ({"decays": [10**400]}, "decays=[1000"),
+        ({"groups": 3}, "groups has shape (); give one group label per row"),
+        ({"groups": np.array([1, "a"] * 30, dtype=object)}, "groups mixes labels of type int and str; give labels"),
+        ({"random_state": "a", "cv": 3}, "random_state='a': expected an int of at least 0, a RandomState or None"),
+        ({"random_state": -1, "cv": 3}, "random_state=-1: expected an int of at least 0"),
+        ({"cv": KFold}, "cv is the class KFold; give an instance, such as cv=KFold()"),
+        ({"scoring": "R2"}, "scoring='R2' is no metric of scikit-learn; did you mean r2"),
+        ({"scoring": ["r2"]}, "scoring=['r2']: expected the name of one metric"),
+    ],
+)
+def test_arguments_that_cannot_be_are_told_in_a_sentence(estimator: Any, more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        wd.tune(estimator, X, Y, **more)
+    assert str(caught.value).startswith(sentence)
+    if "decays" in more:
+        with pytest.raises(ValueError) as caught:
+            wd.path(estimator, X, Y, more["decays"])
+        assert str(caught.value).startswith(sentence)
 
 
 @pytest.mark.parametrize("decays", [[], [np.nan], [-0.1], [[0.1], [-2.0]]])

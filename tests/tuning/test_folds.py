@@ -194,6 +194,56 @@ def test_the_smallest_class_limits_the_number_of_folds(counts: tuple[int, int], 
     assert natural_count(np.repeat([0, 1], counts), 5) == expected
 
 
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("by", ["rows", "groups", "strata"])
+def test_an_int_plans_as_if_rows_without_weight_were_removed(by: str, seed: int | None) -> None:
+    positive = np.arange(N) % 4 > 0
+    kept = np.flatnonzero(positive)
+    labels = {"groups": GROUPS, "strata": Y.astype(str)}
+    more = {by: labels[by]} if by in labels else {}
+    fewer = {name: one[kept] for name, one in more.items()}
+    folds = plan(4, N, random_state=seed, positive=positive, **more)
+    expected = plan(4, len(kept), random_state=seed, **fewer)
+    assert rows_of(folds) == [(kept[train].tolist(), kept[test].tolist()) for train, test in rows_of(expected)]
+    assert folds.n == N and folds.text == expected.text
+    assert [one.n_cells for one in folds.partitions] == [one.n_cells for one in expected.partitions]
+    for partition in folds.partitions:
+        assert (partition.label[~positive] == -1).all()
+    assert rows_of(plan(4, N, positive=np.ones(N, dtype=bool), **more)) == rows_of(plan(4, N, **more))
+
+
+def test_splits_that_are_given_refer_to_all_rows() -> None:
+    positive = np.arange(N) % 4 > 0
+    pairs = list(KFold(3).split(X))
+    for cv in (KFold(3), pairs):
+        assert rows_of(plan(cv, N, positive=positive)) == rows_given(pairs)
+    assert plan("loo", N, positive=positive).text == f"leave-one-out over {positive.sum()} rows"
+
+
+def test_too_few_rows_of_weight_are_told() -> None:
+    positive = np.arange(N) < 4
+    with pytest.raises(ValueError, match="cv=5 folds need at least 5 rows of positive weight, got 4"):
+        plan(5, N, positive=positive)
+    with pytest.raises(ValueError, match="cv=1: a number of folds is at least 2"):
+        plan(1, N, positive=positive)
+    with pytest.raises(ValueError, match="leave-one-out needs at least 2 rows, got 1"):
+        plan("loo", N, positive=np.arange(N) == 3)
+
+
+def test_a_plan_is_itself() -> None:
+    folds = plan(5, N)
+    assert plan(folds, N) is folds
+
+
+def test_splitters_see_the_groups_as_they_were_given() -> None:
+    class HoldOut:
+        def split(self, X: Any, y: Any, groups: Any) -> Any:
+            yield np.flatnonzero(groups != "b"), np.flatnonzero(groups == "b")
+
+    groups = np.array(["b", "c", "a"])[Y]
+    assert rows_of(plan(HoldOut(), N, groups=groups))[0][1] == np.flatnonzero(groups == "b").tolist()
+
+
 @pytest.mark.parametrize(
     ("cv", "more", "sentence"),
     [
@@ -202,6 +252,12 @@ def test_the_smallest_class_limits_the_number_of_folds(counts: tuple[int, int], 
         (N + 1, {}, f"cv={N + 1} folds need at least {N + 1} rows, got {N}"),
         (N + 1, {"groups": GROUPS}, f"cv={N + 1} folds need at least {N + 1} rows"),
         ("five", {}, "cv='five' is not known"),
+        (KFold, {}, "cv is the class KFold; give an instance, such as cv=KFold()"),
+        (5, {"random_state": "a"}, "random_state='a': expected an int of at least 0"),
+        (5, {"random_state": -1}, "random_state=-1: expected an int of at least 0"),
+        (5, {"groups": 3}, "groups has shape (); give one group label per row"),
+        (5, {"groups": np.zeros((N, 2))}, f"groups has shape ({N}, 2); give one"),
+        (5, {"groups": np.array([0, "a"] * N, dtype=object)[:N]}, "groups mixes labels of type int and str"),
         (2.5, {}, "cv=2.5: expected 'auto', 'loo', an int"),
         ("loo", {"groups": GROUPS}, "cv='loo' would split groups"),
         (5, {"groups": np.zeros(N)}, "groups holds a single group"),

@@ -99,9 +99,9 @@ def read(given: Mapping[str, Fact]) -> dict[str, float | str]:
         if fact is None:
             continue
         if name == "loss":
-            if fact not in _LOSSES:
+            if not isinstance(fact, str) or fact not in _LOSSES:
                 raise ValueError(f"loss must be one of {', '.join(map(repr, _LOSSES))}, got {fact!r}")
-            known[name] = str(fact)
+            known[name] = fact
         elif name == "optimizer":
             known[name] = str(fact).lower()
         elif name == "standardize":
@@ -118,7 +118,10 @@ def read(given: Mapping[str, Fact]) -> dict[str, float | str]:
 def number(name: str, given: Fact, expected: str) -> float:
     """Return ``given`` as a float, or refuse it by name."""
     try:
-        return float(given)  # type: ignore[arg-type]
+        # True is 1 to float, and its own text is no number.
+        return float(str(given) if isinstance(given, bool) else given)  # type: ignore[arg-type]
+    except OverflowError:
+        raise ValueError(f"{name} must be {expected}; got an integer beyond the largest float, 1.8e308") from None
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be {expected}; got {given!r}") from None
 
@@ -141,12 +144,18 @@ def evaluate(product: Powers, known: Mapping[str, float | str], context: str) ->
     Raises
     ------
     ValueError
-        If a fact is missing: the message names it and says what it is, after ``context``.
+        If a fact is missing: the message names it and says what it is, after ``context``; or if the facts together
+        are beyond the range of a float.
     """
     over = under = 1.0
     for factor, power in product:
-        base = _factor(factor, known, context) ** abs(power)
+        try:
+            base = _factor(factor, known, context) ** abs(power)
+        except OverflowError:
+            base = math.inf
         over, under = (over * base, under) if power > 0 else (over, under * base)
+    if not (0.0 < over < math.inf and 0.0 < under < math.inf):
+        raise ValueError(f"{context}: the facts given are together outside the range of a float")
     return over, under
 
 
@@ -159,8 +168,10 @@ def _factor(name: str, known: Mapping[str, float | str], context: str) -> float:
         return _LOSSES[str(known.get("loss", "half_squared"))]
     if name == "noise_std":
         return float(known.get(name, 1.0))
-    if name == "weight_mean":
-        return float(weights) / float(rows) if weights and rows else 1.0
+    if name == "weight_mean" and weights is None:
+        return 1.0  # rows that are not weighted
+    if name == "weight_mean" and rows is not None:
+        return float(weights or 0.0) / float(rows)
     if name == "weight_sum" and weights is None and rows is not None:
         return float(rows)
     if name == "bessel" and rows is not None:
@@ -171,6 +182,6 @@ def _factor(name: str, known: Mapping[str, float | str], context: str) -> float:
         return float(rows) / (float(rows) - 1.0)
     if name in known:
         return float(known[name])
-    wanted = {"weight_sum": "n_samples", "bessel": "n_samples"}.get(name, name)
+    wanted = {"weight_sum": "n_samples", "bessel": "n_samples", "weight_mean": "n_samples"}.get(name, name)
     other = f" (or weight_sum, {FACTS['weight_sum']})" if name == "weight_sum" else ""
     raise ValueError(f"{context} needs the fact {wanted}, {FACTS[wanted]}{other}: pass {wanted}=…")

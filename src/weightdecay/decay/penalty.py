@@ -80,7 +80,16 @@ class Penalty:
         return np.zeros((), dtype=bool) if self.decay_weights is None else self.decay_weights == 0
 
     def value(self, w: Array) -> Array:
-        r"""Return R(w), summed over the last axis: w of shape (..., p) gives shape (...).
+        r"""Return R(w), summed over the last axis.
+
+        Parameters
+        ----------
+        w : array of shape (..., p)
+            Coefficients, in the units of the model.
+
+        Returns
+        -------
+        array of shape (...)
 
         Examples
         --------
@@ -99,6 +108,15 @@ class Penalty:
 
         At z_j = 0 this is the subgradient of least length.
 
+        Parameters
+        ----------
+        w : array of shape (..., p)
+            Coefficients, in the units of the model.
+
+        Returns
+        -------
+        array of shape (..., p)
+
         Examples
         --------
         >>> import numpy as np
@@ -112,7 +130,16 @@ class Penalty:
         return self._scaled(slope, 1)
 
     def curvature(self, w: Array) -> Array:
-        r"""Return the diagonal p_j σ_j² (1−ρ) of the Hessian of R, of the shape of w (its kinks left out).
+        r"""Return the diagonal p_j σ_j² (1−ρ) of the Hessian of R (its kinks left out).
+
+        Parameters
+        ----------
+        w : array of shape (..., p)
+            Coefficients; only their shape, type and device matter.
+
+        Returns
+        -------
+        array of shape (..., p)
 
         Examples
         --------
@@ -134,8 +161,13 @@ class Penalty:
         Parameters
         ----------
         w : array of shape (..., p)
+            Coefficients, in the units of the model.
         step : float or array that broadcasts against w
             Finite and ≥ 0: the learning rate times λ.
+
+        Returns
+        -------
+        array of shape (..., p)
 
         Notes
         -----
@@ -174,6 +206,10 @@ class Penalty:
         w, gradient : arrays of shape (..., p)
         decay : float or array that broadcasts against w
             λ ≥ 0.
+
+        Returns
+        -------
+        array of shape (..., p)
 
         Notes
         -----

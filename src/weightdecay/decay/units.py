@@ -18,23 +18,11 @@ say what weightdecay, and any tool with such a switch, does; then a tool's divis
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from weightdecay.decay.facts import (
-    ONE,
-    Fact,
-    Powers,
-    evaluate,
-    fraction,
-    nearest,
-    needed,
-    number,
-    powers,
-    quotient,
-    read,
-)
+from weightdecay.decay.facts import ONE, Fact, Powers, evaluate, nearest, needed, number, powers, read
+from weightdecay.decay.formulas import check_place, formula_of, ratio, steps_between
 
 _MEAN = powers(weight_sum=-1)  # turns a strength on the sum of the losses into one on their mean
 _LOSS = powers(loss_factor=1)
@@ -91,22 +79,22 @@ class Convention:
     @property
     def to_decay(self) -> str:
         """The formula that gives λ, part by part where the parts differ."""
-        return _formula(self, back=False)
+        return formula_of(self, back=False)
 
     @property
     def from_decay(self) -> str:
         """The formula that gives the parameter from λ, part by part where the parts differ."""
-        return _formula(self, back=True)
+        return formula_of(self, back=True)
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A strength in the target's units.
+    """A strength in the target's units: what `conversion` returns.
 
     Parameters
     ----------
     value : float
-        The target's parameter.
+        The target's parameter, in the target's unit.
     l1_ratio : float
         The target's share of L1, which may differ from the source's.
     formula : str
@@ -116,7 +104,8 @@ class Conversion:
 
     Examples
     --------
-    >>> result = conversion(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
+    >>> import weightdecay as wd
+    >>> result = wd.conversion(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
     >>> result.value, result.l1_ratio, result.formula
     (0.1, 0.0, 'decay = alpha / weight_sum; alpha = 44.2 is decay = 0.1')
     """
@@ -177,8 +166,13 @@ _CONVENTIONS = (
         "Venables & Ripley (2002), Modern Applied Statistics with S, ch. 6; code of MASS 7.3", _MEAN, None,
         axis="standardised"),
     Convention("statsmodels.fit_regularized.alpha",
-        "−loglik/n (OLS: RSS/2n) + alpha·(½(1−L1_wt)‖w‖² + L1_wt·‖w‖₁); a constant in X is decayed like any column",
-        "statsmodels 0.14, OLS.fit_regularized and GLM.fit_regularized"),
+        "(1/2Σs) Σ s(y−f)² + alpha·(½(1−L1_wt)‖w‖² + L1_wt·‖w‖₁), and −loglik/n of a GLM without weights; a constant "
+        "in X is decayed like any column",
+        "statsmodels 0.14, code of OLS.fit_regularized and WLS.fit_regularized"),
+    Convention("statsmodels.GLM.fit_regularized.alpha",
+        "−(1/n) Σ s·loglik + alpha·(½(1−L1_wt)‖w‖² + L1_wt·‖w‖₁), n rows whatever freq_weights or var_weights s say; "
+        "a constant in X is decayed like any column",
+        "statsmodels 0.14, code of GLM.fit_regularized", powers(weight_mean=-1), powers(weight_mean=-1)),
     Convention("glum.alpha",
         "(1/2Σs) Σ s·deviance + alpha·(½(1−l1_ratio)‖w‖² + l1_ratio·‖w‖₁), P1 and P2 the identity",
         "glum 3, GeneralizedLinearRegressor"),
@@ -240,29 +234,50 @@ _BY_NAME = {name: row for row in _CONVENTIONS for name in (row.name, *row.shared
 
 
 def conventions() -> tuple[Convention, ...]:
-    """Return the table of conventions, one frozen row each.
+    """Return the table of conventions: what every known parameter multiplies in its tool.
+
+    Returns
+    -------
+    tuple of Convention
+        Frozen rows with ``name``, ``objective`` (what the tool minimises), ``source`` (where that is documented),
+        ``needs`` (facts that a conversion to λ asks for) and the formulas ``to_decay`` and ``from_decay``.
 
     Examples
     --------
-    >>> [row.to_decay for row in conventions() if row.name == "sklearn.LogisticRegression.C"]
+    >>> import weightdecay as wd
+    >>> [row.to_decay for row in wd.conventions() if row.name == "sklearn.LogisticRegression.C"]
     ['decay = 1 / (weight_sum · C)']
     """
     return _CONVENTIONS
 
 
 def convert(value: float, source: str, target: str, *, l1_ratio: float = 0.0, **facts: Fact) -> float:
-    """Return the number that means the same strength in another tool.
+    r"""Return the number that means the same strength in another tool.
+
+    With the two conventions' factors k for the part of the penalty that acts (k₂ for L2, k₁ for L1),
+
+    .. math:: v_{target} = v_{source} \, k^{source} / k^{target}, \qquad λ = k^{source} \, v_{source},
+
+    where a parameter that divides the penalty (scikit-learn's C) enters by its inverse.
 
     Parameters
     ----------
     value : float
-        The source's parameter, at least 0; infinity is allowed.
+        The source's parameter, at least 0, in the source's unit; infinity is allowed.
     source, target : str
-        Names of the table: see `conventions`.
-    l1_ratio : float
+        Names of the table: see `conventions`. ``"decay"`` is λ, ``"prior_precision"`` is λ·Σs.
+    l1_ratio : float, default 0.0
         The source's share of L1. A source that is all L1 (such as the lasso) needs none.
     **facts : float, str, bool or None
-        What the two conventions need of ``FACTS``: n_samples or weight_sum, y_std, batch_size, ...; None is not given.
+        What the two conventions need to know of the data or of the optimiser; facts that they do not need are
+        ignored, and None is not given. ``n_samples``: rows; ``weight_sum``: Σs, where rows are weighted; ``y_std``,
+        ``x_std``: standard deviations with divisor n, in the units of the target and of one raw column;
+        ``batch_size``: rows; ``learning_rate``: the peak; ``noise_std``; ``loss``; ``optimizer``; ``standardize``.
+
+    Returns
+    -------
+    float
+        The target's parameter, in the target's unit.
 
     Raises
     ------
@@ -270,11 +285,20 @@ def convert(value: float, source: str, target: str, *, l1_ratio: float = 0.0, **
         If the value, a name or a fact is wrong or missing, or the two tools differ in their mix of L1 and L2 so that
         one number cannot say it (then use `conversion`).
 
+    See Also
+    --------
+    conversion : The same with the mix, the formula and its source, as `Conversion`.
+
+    Notes
+    -----
+    Each row of `conventions` names the paper, manual or code that its factors come from.
+
     Examples
     --------
-    >>> convert(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
+    >>> import weightdecay as wd
+    >>> wd.convert(44.2, "sklearn.Ridge.alpha", "decay", n_samples=442)
     0.1
-    >>> convert(4.0, "sklearn.Ridge.alpha", "sklearn.LogisticRegression.C")
+    >>> wd.convert(4.0, "sklearn.Ridge.alpha", "sklearn.LogisticRegression.C")
     0.25
     """
     result = conversion(value, source, target, l1_ratio=l1_ratio, **facts)
@@ -288,13 +312,38 @@ def convert(value: float, source: str, target: str, *, l1_ratio: float = 0.0, **
 
 
 def conversion(value: float, source: str, target: str, *, l1_ratio: float = 0.0, **facts: Fact) -> Conversion:
-    """Return the same strength in another tool, with its mix, the formula and where it is documented.
+    r"""Return the same strength in another tool, with its mix, the formula and where it is documented.
 
-    Takes and refuses what `convert` does, save that the mix of L1 and L2 may change.
+    Both parts of the penalty keep their size, so the mix ρ of L1 and L2 may change:
+
+    .. math:: k_2^{target} v_{target} (1 - ρ_{target}) = k_2^{source} v_{source} (1 - ρ_{source}), \qquad
+              k_1^{target} v_{target} ρ_{target} = k_1^{source} v_{source} ρ_{source}
+
+    Parameters
+    ----------
+    value : float
+        The source's parameter, at least 0, in the source's unit; infinity is allowed.
+    source, target : str
+        Names of the table: see `conventions`.
+    l1_ratio : float, default 0.0
+        The source's share of L1.
+    **facts : float, str, bool or None
+        As for `convert`.
+
+    Returns
+    -------
+    Conversion
+        ``value`` and ``l1_ratio`` of the target, ``formula`` and ``source``.
+
+    Raises
+    ------
+    ValueError
+        If the value, a name or a fact is wrong or missing, or the target lacks a part that the source has.
 
     Examples
     --------
-    >>> result = conversion(0.3, "glmnet.gaussian.lambda", "sklearn.ElasticNet.alpha", l1_ratio=0.5, y_std=2.0)
+    >>> import weightdecay as wd
+    >>> result = wd.conversion(0.3, "glmnet.gaussian.lambda", "sklearn.ElasticNet.alpha", l1_ratio=0.5, y_std=2.0)
     >>> round(result.value, 6), round(result.l1_ratio, 6)
     (0.225, 0.666667)
     """
@@ -303,10 +352,10 @@ def conversion(value: float, source: str, target: str, *, l1_ratio: float = 0.0,
     if not strength >= 0.0:
         raise ValueError(f"value must be at least 0, got {value!r}: {source} is the strength of a decay")
     mix = _mix(given, l1_ratio)
-    _check_place(given, wanted, known)
-    steps = _steps(given, wanted, mix)
-    l2 = evaluate(_ratio(given, wanted, 2, known), known, f"{source} to {target} ({steps})") if mix < 1.0 else None
-    l1 = evaluate(_ratio(given, wanted, 1, known), known, f"{source} to {target} ({steps})") if mix > 0.0 else None
+    check_place(given, wanted, known)
+    steps = steps_between(given, wanted, mix)
+    l2 = evaluate(ratio(given, wanted, 2, known), known, f"{source} to {target} ({steps})") if mix < 1.0 else None
+    l1 = evaluate(ratio(given, wanted, 1, known), known, f"{source} to {target} ({steps})") if mix > 0.0 else None
     if l2 is None or l1 is None or l2 == l1:
         over, under = l2 or l1 or (1.0, 1.0)
     else:
@@ -324,7 +373,7 @@ def conversion(value: float, source: str, target: str, *, l1_ratio: float = 0.0,
 
 def _find(name: str) -> Convention:
     """Return the row of a name, or refuse it with the nearest names."""
-    if name not in _BY_NAME:
+    if not isinstance(name, str) or name not in _BY_NAME:
         raise ValueError(f"{name!r} is not in the table of conventions{nearest(str(name), _BY_NAME)}")
     return _BY_NAME[name]
 
@@ -340,61 +389,3 @@ def _mix(given: Convention, l1_ratio: float) -> float:
         part = "L1" if given.l2 is None else "L2"
         raise ValueError(f"{given.name} is all {part}, so l1_ratio={share:g} does not fit it: leave l1_ratio out")
     return share
-
-
-def _check_place(given: Convention, wanted: Convention, known: Mapping[str, float | str]) -> None:
-    """Refuse to call a decay of the weights a penalty, save under plain gradient descent, where they are the same."""
-    if given.place != wanted.place and known.get("optimizer") != "sgd":
-        name = given.name if given.place == "weights" else wanted.name
-        told = f"under {known['optimizer']!r}" if "optimizer" in known else "under most optimisers"
-        raise ValueError(
-            f"{given.name} to {wanted.name}: {name} shrinks the weights beside the gradient's step, which {told} "
-            "minimises no penalised loss; pass optimizer='sgd' if it is plain gradient descent without momentum, "
-            "where it does (torch.decoupled and torch.independent convert into each other under any optimiser)"
-        )
-
-
-def _ratio(given: Convention, wanted: Convention, part: Literal[1, 2], known: Mapping[str, float | str]) -> Powers:
-    """Return what the target's parameter is worth in the source's, for the L2 or the L1 part, where both act."""
-    above, below = (given.l2, wanted.l2) if part == 2 else (given.l1, wanted.l1)
-    if above is None or below is None:
-        raise ValueError(
-            f"{wanted.name} has no L{part} part, which {given.name} here has: choose a target that has one"
-            + (", or pass l1_ratio=1 if the source is all L1" if part == 2 and given.l1 is not None else "")
-        )
-    ratio = quotient(above, below)
-    for row, sign in ((given, 1), (wanted, -1)):
-        if row.divisor == "n-1" and known.get("standardize"):
-            ratio = quotient(ratio, powers(bessel=-sign * part / 2))
-    inside, outside = _standardises(given, known), _standardises(wanted, known)
-    if inside is not None and outside is not None and inside != outside and known.keys() & {"x_std", "standardize"}:
-        ratio = quotient(ratio, powers(x_std=-part if inside else part))
-    return ratio
-
-
-def _standardises(row: Convention, known: Mapping[str, float | str]) -> bool | None:
-    """Return whether a strength acts on standardised columns; None where it goes by the other tool's."""
-    switch = known.get("standardize")
-    if row.axis == "ours":
-        return None if switch is None else bool(switch)
-    return row.axis == "standardised" or (row.axis == "switch" and switch != 0.0)
-
-
-def _steps(given: Convention, wanted: Convention, mix: float) -> str:
-    """Return the formulas to λ and from λ."""
-    steps = [_formula(given, back=False, mix=mix)] if given.name != "decay" else []
-    steps += [_formula(wanted, back=True, mix=mix)] if wanted.name != "decay" else []
-    return "; ".join(steps) or "decay = decay"
-
-
-def _formula(row: Convention, *, back: bool, mix: float = 0.5) -> str:
-    """Return the equation between λ and the parameter, once for each part that acts at this mix, if they differ."""
-    equations = {}
-    for part, product, acts in (("L2", row.l2, mix < 1.0), ("L1", row.l1, mix > 0.0)):
-        if product is not None and acts:
-            inverse = product if row.reciprocal else quotient(ONE, product)
-            symbol, other, factor = (row.symbol, "decay", inverse) if back else ("decay", row.symbol, product)
-            equations[part] = f"{symbol} = {fraction(other, factor, divides=row.reciprocal)}"
-    if len(set(equations.values())) > 1:
-        return ", ".join(f"{part}: {equation}" for part, equation in equations.items())
-    return next(iter(equations.values()), "")

@@ -14,6 +14,7 @@ from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
 from weightdecay.linear.units_of_rows import bad_cell, choose_scaling, extremes, scaled
+from weightdecay.tuning.target_names import target_names
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
         What was given, what was expected, what to do next.
     """
     _check_target(y)
-    targets = _target_names(y)
+    targets = target_names(y)
     X, y = validate_data(
         estimator,
         X,
@@ -46,6 +47,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
         ensure_min_samples=2,
     )
     _check_parameters(estimator)
+    X = X.tocsr() if sparse.issparse(X) else X
     n, p = X.shape
     columns = tuple(map(str, getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(p)])))
     single = y.ndim == 1
@@ -56,7 +58,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     decay_weights, decay_exponent = scaling.decay_weights(_decay_weights(estimator, p), standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
-    rows = Rows(X.tocsr() if sparse.issparse(X) else X, Y, scaling.weights(weight))
+    rows = Rows(X, Y, scaling.weights(weight))
     name = type(estimator).__name__
     side = choose_side(rows, design, centre, estimator)
     return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
@@ -80,16 +82,6 @@ def _check_parameters(estimator: Any) -> None:
         raise ValueError(f"l1_ratio={estimator.l1_ratio!r}: only weight decay itself (l1_ratio=0) is available for now")
     if estimator.decay_groups is not None:
         raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
-    if not 0 <= estimator.tolerance < np.inf:
-        raise ValueError(f"tolerance={estimator.tolerance!r}: expected a share such as 0.01")
-
-
-def _target_names(y: Any) -> tuple[str, ...]:
-    """Names of the columns of a frame, or of a series that has one."""
-    if hasattr(y, "columns"):
-        return tuple(map(str, y.columns))
-    name = getattr(y, "name", None)
-    return () if name is None or name == "" else (str(name),)
 
 
 def _check_target(y: Any) -> None:

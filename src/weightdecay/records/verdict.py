@@ -31,6 +31,9 @@ ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
     "Lasso": (("Lasso(alpha={})", "sklearn.Lasso.alpha", {}),),
     "ElasticNet": (("ElasticNet(alpha={})", "sklearn.ElasticNet.alpha", {}),),
     "PoissonRegressor": (("PoissonRegressor(alpha={})", "sklearn.PoissonRegressor.alpha", {}),),
+    "GammaRegressor": (("GammaRegressor(alpha={})", "sklearn.GammaRegressor.alpha", {}),),
+    "TweedieRegressor": (("TweedieRegressor(alpha={})", "sklearn.TweedieRegressor.alpha", {}),),
+    "RidgeClassifier": (("RidgeClassifier(alpha={})", "sklearn.RidgeClassifier.alpha", {}),),
     "SGDClassifier": (("SGDClassifier(alpha={})", "sklearn.SGDClassifier.alpha", {}),),
     "SGDRegressor": (("SGDRegressor(alpha={})", "sklearn.SGDRegressor.alpha", {}),),
 }

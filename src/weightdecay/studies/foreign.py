@@ -22,12 +22,14 @@ from sklearn.utils.validation import _num_samples
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
-from weightdecay.studies.foreign_losses import row_losses
+from weightdecay.studies.foreign_data import columns_of, target_of
+from weightdecay.studies.foreign_losses import RegressionLoss, loss_of, row_losses
 from weightdecay.studies.penalties import Penalised, penalised
 from weightdecay.tuning.folds import Folds, natural_count
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
-from weightdecay.tuning.scoring import loss_of_predictions
+from weightdecay.tuning.scoring import loss_of_model, loss_of_predictions
 from weightdecay.tuning.selection import from_folds, from_rows
+from weightdecay.tuning.target_names import target_names
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -43,14 +45,15 @@ class ForeignFitter:
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Find the penalty; the estimator validates the data itself."""
-        model = penalised(self.estimator)
-        X, y, sample_weight = indexable(X, np.asarray(y), sample_weight)
+        model, names = penalised(self.estimator), target_names(y)
+        y = target_of(y, bool(is_classifier(model.template)), type(model.final).__name__)
+        X, y, sample_weight = indexable(X, y, sample_weight)
         if _num_samples(X) < 2:
             raise ValueError(f"{_num_samples(X)} row: at least 2 are needed, one to fit and one to hold out")
         s = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if not (np.isfinite(s).all() and (s >= 0).all() and s.any()):
             raise ValueError("sample_weight: expected finite numbers of at least 0, some of them positive")
-        return ForeignProblem(model, X, y, s, sample_weight is not None)
+        return ForeignProblem(model, X, y, s, sample_weight is not None, names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,7 @@ class ForeignProblem:
         Sample weights, ones if none were given.
     weighted : bool
         Whether weights were given; only then are they passed on.
+    target_names : tuple of str
     """
 
     model: Penalised
@@ -73,6 +77,7 @@ class ForeignProblem:
     y: NDArray[Any]
     s: Array
     weighted: bool
+    target_names: tuple[str, ...] = ()
 
     @cached_property
     def classifies(self) -> bool:
@@ -80,38 +85,51 @@ class ForeignProblem:
         return bool(is_classifier(self.model.template))
 
     @cached_property
+    def loss(self) -> RegressionLoss | None:
+        """What rows are judged by; None is the log-loss of a classifier."""
+        return None if self.classifies else loss_of(self.model.final, self.model.kind)
+
+    @cached_property
+    def used(self) -> Index:
+        """Rows with positive weight: the others are as good as removed."""
+        return np.flatnonzero(self.s)
+
+    @cached_property
     def loss_weight(self) -> Array:
         """Weights of the rows in the estimator's own objective: sample weights times class weights."""
-        return self.s * self.model.class_weights(self.y) if self.classifies else self.s
+        weight = self.s.copy()
+        if self.classifies:
+            weight[self.used] *= self.model.class_weights(self.y[self.used])
+        return weight
 
     def facts(self) -> Facts:
         """What is known of the data."""
-        S = float(self.loss_weight.sum())
+        S, n = float(self.loss_weight.sum()), len(self.used)
         single = not self.classifies and self.y.ndim == 1
         return Facts(
             n_given=len(self.y),
-            n_rows=int(np.count_nonzero(self.s)),
+            n_rows=n,
             weight_sum=S,
-            y_std=float(np.sqrt(np.cov(self.y, aweights=self.s, ddof=0))) if single else math.nan,
+            y_std=(float(np.sqrt(np.cov(self.y, aweights=self.s, ddof=0))) if single else math.nan,),
             n_targets=1,
             columns=self.columns,
-            model_name=self.model.kind,
-            standardize=False,
+            model_name=type(self.model.final).__name__,
+            standardize=self.model.standardize,
             loss_name=self.model.loss_name(self.classifies),
-            references=(("no decay", 0.0), self.model.default(S, len(self.y))),
+            references=(("no decay", 0.0), *self.model.default(S, n)),
             strata=self.y if self.classifies else None,
+            target_names=self.target_names,
+            positive=None if n == len(self.y) else self.s > 0,
         )
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns given."""
-        names = getattr(self.X, "columns", None)
-        width = self.X.shape[1] if hasattr(self.X, "shape") else len(self.X[0])
-        return tuple(map(str, names if names is not None else [f"x{j}" for j in range(width)]))
+        return columns_of(self.X)
 
     def natural_cv(self) -> int:
         """Five folds, or fewer for small classes: every fold costs a fit per decay."""
-        return natural_count(self.y, 5) if self.classifies else min(5, len(self.y))
+        return natural_count(self.y[self.used], 5) if self.classifies else min(5, len(self.used))
 
     def candidates(self) -> Array:
         """Half-decade lattice for columns of about unit variance."""
@@ -122,6 +140,7 @@ class ForeignProblem:
 
         None for an estimator that refuses to go without decay: it is asked for that to compare with.
         """
+        rows = rows[self.s[rows] > 0]
         weight = self.loss_weight[rows]
         share = float(self.loss_weight.sum() / weight.sum())
         own = self.s[rows] if self.weighted else None
@@ -137,12 +156,13 @@ class ForeignProblem:
         """Nothing to factorise."""
         n = len(self.y)
         if folds.leave_one_out:
-            pairs = [(np.delete(np.arange(n), row), np.array([row])) for row in np.flatnonzero(self.s)]
+            pairs = [(np.delete(np.arange(n), row), np.array([row])) for row in self.used]
             self._check(pairs)
             return ForeignSplit(self, pairs, np.zeros(len(pairs), dtype=np.intp), leave_one_out=True)
         pairs = list(folds.splits())
         self._check(pairs)
-        return ForeignSplit(self, pairs, folds.repeat)
+        with_weight = [(train, test[self.s[test] > 0]) for train, test in pairs]
+        return ForeignSplit(self, with_weight, folds.repeat)
 
     def _check(self, pairs: list[tuple[Index, Index]]) -> None:
         """Every fold has weight on both sides, and trains on every class that it holds out."""
@@ -152,8 +172,10 @@ class ForeignProblem:
                     raise ValueError(
                         f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
                     )
-            missing = np.setdiff1d(self.y[test], self.y[train] if self.classifies else self.y[test]).tolist()
-            if len(missing):
+            if not self.classifies:
+                continue
+            seen, asked = (self.y[rows[self.s[rows] > 0]] for rows in (train, test))
+            if len(missing := np.setdiff1d(asked, seen).tolist()):
                 raise ValueError(
                     f"fold {number} holds out class {missing[0]!r}, which none of its training rows has; "
                     "give cv=5 (stratified) or other folds"
@@ -161,25 +183,37 @@ class ForeignProblem:
 
     def path(self, decays: Array) -> DecayPath:
         """Refits on all rows: coefficients of the final step, in the units of what reaches it."""
-        everything = np.arange(len(self.y))
+        everything = self.used
         decays = np.asarray(decays, dtype=np.float64)
         fits = [self.at(float(one), everything) for one in decays]
         pairs = self.model.coefficients([fit for fit, _ in fits])
         known = next(fit for fit, _ in fits if fit is not None)
         coef, intercept = (np.array([pair[part] for pair in pairs]) for part in (0, 1))
         losses = [self.row_losses(fit, everything) for fit, _ in fits]
-        train = np.array([np.average(one, weights=self.s) for one in losses])
+        train = np.array([np.average(one, weights=self.s[everything]) for one in losses])
         names = self.model.final_columns(known, self.columns)
         columns = names if len(names) == coef.shape[-1] else ()
         unknown = np.full(len(decays), np.nan)
         return DecayPath(decays, coef, intercept, unknown, train, tuple(status for _, status in fits), columns)
 
     def row_losses(self, model: Any, rows: Index) -> Array:
-        """Losses of some rows, the mean over targets where there are several; nan without a model."""
-        if model is None:
+        """Losses of some rows, the mean over targets where there are several; nan without a model or probabilities."""
+        if model is None or not self._judged(model):
             return np.full(len(rows), np.nan)
-        losses = row_losses(model, take(self.X, rows), self.y[rows], self.model.kind, self.classifies)
+        losses = row_losses(model, take(self.X, rows), self.y[rows], self.loss)
         return losses if losses.ndim == 1 else losses.mean(axis=1)
+
+    def _judged(self, model: Any) -> bool:
+        """Whether the natural loss can be had: of a classifier, whether it gives probabilities."""
+        return self.loss is not None or hasattr(model, "predict_proba")
+
+    def check_judged(self, model: Any) -> None:
+        """Refuse to judge a classifier without probabilities by the log-loss."""
+        if model is not None and not self._judged(model):
+            raise ValueError(
+                f"{type(self.model.final).__name__} gives no probabilities as it is; give scoring='accuracy', or "
+                "to SGDClassifier loss='log_loss'"
+            )
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """None: they need the inside of the fit."""
@@ -187,7 +221,7 @@ class ForeignProblem:
 
     def estimator(self, decay: float | Array) -> Any:
         """The estimator on all rows; at infinite decay the constant model that it then is."""
-        return self.at(float(np.max(decay)), np.arange(len(self.y)))[0]
+        return self.at(float(np.max(decay)), self.used)[0]
 
     def findings(self) -> tuple[Finding, ...]:
         """None: what is seen of the data depends on the estimator."""
@@ -259,6 +293,7 @@ class ForeignSplit:
         """Losses of the test rows, or −score, or for leave-one-out with a scorer the prediction."""
         problem = self.problem
         if scoring is None:
+            problem.check_judged(model)
             return problem.row_losses(model, test)
         if self.leave_one_out and problem.classifies:
             raise ValueError("cv='loo' gives a scorer one row of a class at a time; give cv=5, or scoring=None")
@@ -267,4 +302,4 @@ class ForeignSplit:
         X, y = take(problem.X, test), problem.y[test]
         if self.leave_one_out:
             return model.predict(X)[0]
-        return -float(scoring(model, X, y, **({"sample_weight": problem.s[test]} if problem.weighted else {})))
+        return loss_of_model(scoring, model, X, y, problem.s[test] if problem.weighted else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,49 +22,91 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from weightdecay.decay.units import convert
+from weightdecay.studies.foreign_losses import loss_of
 
 Array = NDArray[np.float64]
 
-# Class name of a final step -> its penalty's parameter and the convention of its unit.
+# Package and class of a final step -> its penalty's parameter and the convention of its unit.
 PENALTIES: Mapping[str, tuple[str, str]] = {
-    "Ridge": ("alpha", "sklearn.Ridge.alpha"),
-    "Lasso": ("alpha", "sklearn.Lasso.alpha"),
-    "ElasticNet": ("alpha", "sklearn.ElasticNet.alpha"),
-    "LogisticRegression": ("C", "sklearn.LogisticRegression.C"),
-    "PoissonRegressor": ("alpha", "sklearn.PoissonRegressor.alpha"),
-    "SGDClassifier": ("alpha", "sklearn.SGDClassifier.alpha"),
-    "SGDRegressor": ("alpha", "sklearn.SGDRegressor.alpha"),
+    "sklearn.Ridge": ("alpha", "sklearn.Ridge.alpha"),
+    "sklearn.RidgeClassifier": ("alpha", "sklearn.RidgeClassifier.alpha"),
+    "sklearn.Lasso": ("alpha", "sklearn.Lasso.alpha"),
+    "sklearn.ElasticNet": ("alpha", "sklearn.ElasticNet.alpha"),
+    "sklearn.LogisticRegression": ("C", "sklearn.LogisticRegression.C"),
+    "sklearn.PoissonRegressor": ("alpha", "sklearn.PoissonRegressor.alpha"),
+    "sklearn.GammaRegressor": ("alpha", "sklearn.GammaRegressor.alpha"),
+    "sklearn.TweedieRegressor": ("alpha", "sklearn.TweedieRegressor.alpha"),
+    "sklearn.SGDClassifier": ("alpha", "sklearn.SGDClassifier.alpha"),
+    "sklearn.SGDRegressor": ("alpha", "sklearn.SGDRegressor.alpha"),
+    "weightdecay.LinearRegression": ("decay", "decay"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Penalised:
-    """An estimator or Pipeline, and the final step that holds the penalty."""
+    """An estimator or Pipeline, and the final step that holds the penalty.
+
+    Parameters
+    ----------
+    template : estimator
+    final : estimator
+        Its last step, however deep.
+    prefix : str
+        What ``set_params`` wants before the name of the last step's parameter.
+    known : type
+        The class of `PENALTIES` that the last step is, or derives from.
+    """
 
     template: Any
     final: Any
+    prefix: str
+    known: type
 
     @property
     def kind(self) -> str:
-        """Class name of the final step."""
-        return type(self.final).__name__
+        """Name of the known class."""
+        return self.known.__name__
+
+    @property
+    def parameter(self) -> str:
+        """The penalty's parameter, as ``set_params`` wants it."""
+        return self.prefix + PENALTIES[_key(self.known)][0]
+
+    @property
+    def ours(self) -> bool:
+        """Whether the last step is an estimator of this package, whose parameter is λ itself, infinity included."""
+        return self.convention == "decay"
+
+    @property
+    def convention(self) -> str:
+        """The unit of the parameter."""
+        return PENALTIES[_key(self.known)][1]
 
     @property
     def l1_ratio(self) -> float:
-        """The share of L1, where the estimator has one."""
-        return 1.0 if self.kind == "Lasso" else float(getattr(self.final, "l1_ratio", 0.0) or 0.0)
+        """The share of L1 that the estimator really has."""
+        if self.kind == "Lasso":
+            return 1.0
+        # A penalty's name decides; "elasticnet", and from scikit-learn 1.8 on leaving the name out, go by the mix.
+        name = getattr(self.final, "penalty", None)
+        return float(name == "l1") if name in ("l1", "l2") else float(getattr(self.final, "l1_ratio", 0.0) or 0.0)
+
+    @property
+    def standardize(self) -> bool:
+        """Whether λ acts on columns that the last step standardises inside."""
+        return self.ours and bool(self.final.standardize)
 
     def loss_name(self, classifies: bool) -> str:
         """The loss in words."""
-        if classifies:
-            return "log-loss"
-        return "Poisson deviance" if self.kind == "PoissonRegressor" else "mean squared error"
+        return "log-loss" if classifies else loss_of(self.final, self.kind).name
 
-    def default(self, weight_sum: float, rows: int) -> tuple[str, float]:
-        """What the parameter is by default, in words and as λ."""
-        parameter, convention = PENALTIES[self.kind]
-        value = float(type(self.final)().get_params()[parameter])
-        return f"sklearn {parameter}={value:g}", self._convert(value, convention, "decay", (weight_sum, rows))
+    def default(self, weight_sum: float, rows: int) -> tuple[tuple[str, float], ...]:
+        """What the parameter is by default, in words and as λ; nothing where that is to be tuned."""
+        value = self.known().get_params()[PENALTIES[_key(self.known)][0]]
+        if isinstance(value, str):
+            return ()
+        symbol = self.convention.rpartition(".")[2]
+        return ((f"sklearn {symbol}={value:g}", self._convert(value, self.convention, "decay", (weight_sum, rows))),)
 
     def class_weights(self, y: NDArray[Any]) -> Array:
         """What ``class_weight`` makes of every row's weight."""
@@ -74,11 +116,13 @@ class Penalised:
         self, decay: float, X: Any, y: NDArray[Any], sample_weight: Array | None, loss_weight: Array
     ) -> tuple[Any, bool]:
         """A clone fitted at λ on the scale of these rows, and whether it converged."""
-        if math.isinf(decay):
+        if math.isinf(decay) and not self.ours:
             return self._constant(y).fit(X, y, loss_weight), True
-        parameter, convention = PENALTIES[self.kind]
-        value = self._convert(decay, "decay", convention, (float(loss_weight.sum()), len(y)))
-        model = clone(self.template).set_params(**{self._prefix + parameter: value})
+        if decay == 0 and self._liblinear:
+            # With an infinite C it may never end (scikit-learn 1.7).
+            raise ValueError("liblinear cannot go without decay; give a positive decay, or solver='lbfgs'")
+        value = self._convert(decay, "decay", self.convention, (float(loss_weight.sum()), len(y)))
+        model = clone(self.template).set_params(**{self.parameter: value})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(X, y, **self._weights(sample_weight))
@@ -91,7 +135,7 @@ class Penalised:
 
     def coefficients(self, models: Sequence[Any]) -> list[tuple[Array, Array]]:
         """Coefficients (p,) or (k, p) and intercept () or (k,) of every model, constant ones included; nan for None."""
-        finals = [one.steps[-1][1] if isinstance(one, Pipeline) else one for one in models]
+        finals = [last_step(one)[0] for one in models]
         apart = [one is None or isinstance(one, DummyClassifier | DummyRegressor) for one in finals]
         known = [None if other else _squeezed(one) for one, other in zip(finals, apart, strict=True)]
         shapes = [one[0].shape for one in known if one is not None]
@@ -106,17 +150,24 @@ class Penalised:
 
     def final_columns(self, model: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Names of what reaches the final step; none where a step does not tell."""
-        if not isinstance(model, Pipeline) or len(model.steps) == 1:
+        if not isinstance(model, Pipeline):
             return columns
-        try:
-            return tuple(map(str, model[:-1].get_feature_names_out(np.asarray(columns, dtype=object))))
-        except (AttributeError, ValueError):
-            return ()
+        if len(model.steps) > 1:
+            try:
+                columns = tuple(map(str, model[:-1].get_feature_names_out(np.asarray(columns, dtype=object))))
+            except (AttributeError, ValueError):
+                return ()
+        return self.final_columns(model.steps[-1][1], columns)
 
     @property
-    def _prefix(self) -> str:
-        """What set_params wants before the parameter's name."""
-        return f"{self.template.steps[-1][0]}__" if isinstance(self.template, Pipeline) else ""
+    def _intercept(self) -> bool:
+        """Whether an intercept is left at infinite decay; liblinear decays it like any coefficient."""
+        return bool(getattr(self.final, "fit_intercept", True)) and not self._liblinear
+
+    @property
+    def _liblinear(self) -> bool:
+        """Whether liblinear fits."""
+        return getattr(self.final, "solver", "") == "liblinear"
 
     def _convert(self, value: float, source: str, target: str, sizes: tuple[float, int]) -> float:
         """Between λ and the parameter, at the estimator's own mix, on data of (Σs, n)."""
@@ -124,31 +175,30 @@ class Penalised:
 
     def _constant(self, y: NDArray[Any]) -> Any:
         """The model without coefficients: the mean, or the shares of the classes, or nothing without intercept."""
-        intercept = bool(getattr(self.final, "fit_intercept", True))
         if is_classifier(self.template):
-            return DummyClassifier(strategy="prior" if intercept else "uniform")
-        if intercept:
+            return DummyClassifier(strategy="prior" if self._intercept else "uniform", random_state=0)
+        if self._intercept:
             return DummyRegressor()
-        constant = 1.0 if self.kind == "PoissonRegressor" else 0.0
+        constant = loss_of(self.final, self.kind).mean(np.zeros(1))[0]
         return DummyRegressor(strategy="constant", constant=np.full(y.shape[1:], constant))
 
     def _constant_intercept(self, model: Any, many: bool) -> Array:
-        """The intercept of a constant model on the estimator's link: log-odds, log-mean or mean."""
-        if isinstance(model, DummyClassifier):
-            logs = np.log(model.class_prior_)
-            return np.asarray(logs - logs.mean() if many else logs[1] - logs[0])
-        constant = np.asarray(model.constant_, dtype=np.float64).ravel()
-        value = np.log(constant) if self.kind == "PoissonRegressor" else constant
-        return np.asarray(value if many else value[0])
+        """The intercept of a constant model where coefficients add up: log-odds, mean of ±1, log-mean or mean."""
+        if isinstance(model, DummyRegressor):
+            value = loss_of(self.final, self.kind).link(np.asarray(model.constant_, dtype=np.float64).ravel())
+            return np.asarray(value if many else value[0])
+        prior = model.class_prior_ if self._intercept else np.full(len(model.classes_), 1 / len(model.classes_))
+        if self.kind == "RidgeClassifier":
+            each = (2 * prior - 1) * self._intercept
+        elif many and self.kind == "LogisticRegression":
+            each = np.log(prior) - np.log(prior).mean()
+        else:
+            each = np.log(prior / (1 - prior))
+        return np.asarray(each if many else each[1])
 
     def _weights(self, weight: Array | None) -> dict[str, Array]:
         """Sample weights for every step that takes them."""
-        if weight is None:
-            return {}
-        if not isinstance(self.template, Pipeline):
-            return {"sample_weight": weight}
-        steps = [name for name, step in self.template.steps if has_fit_parameter(step, "sample_weight")]
-        return {f"{name}__sample_weight": weight for name in steps}
+        return {} if weight is None else {name: weight for name in _weighted(self.template)}
 
 
 def penalised(estimator: Any) -> Penalised:
@@ -157,16 +207,57 @@ def penalised(estimator: Any) -> Penalised:
     Raises
     ------
     ValueError
-        When the final step has no penalty whose unit is known.
+        When the final step has no penalty, or none whose unit is known.
     """
-    final = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    kind = type(final).__name__
-    if kind not in PENALTIES:
+    final, prefix = last_step(estimator)
+    kind, known = type(final).__name__, _known(type(final))
+    if known is None or PENALTIES[_key(known)][0] not in final.get_params():
+        names = ", ".join(name.partition(".")[2] for name in PENALTIES if name.startswith("sklearn"))
         raise ValueError(
-            f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or one of "
-            f"{', '.join(PENALTIES)}, alone or at the end of a Pipeline"
+            f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or one of {names}, alone or at the "
+            "end of a Pipeline"
         )
-    return Penalised(estimator, final)
+    if getattr(final, "penalty", "") is None:
+        raise ValueError(
+            f"{kind}(penalty=None) has no penalty, so there is no decay to tune; leave penalty out, or name one"
+        )
+    return Penalised(estimator, final, prefix, known)
+
+
+def last_step(estimator: Any) -> tuple[Any, str]:
+    """The last step of a Pipeline, and of the Pipeline which that may be, and the prefix of its parameters."""
+    prefix = ""
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    return estimator, prefix
+
+
+def _key(kind: type) -> str:
+    """Package and name of a class."""
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _known(kind: type) -> type | None:
+    """The class of `PENALTIES` that a class is or derives from.
+
+    What scikit-learn derives from one of them itself has another penalty (MultiTaskLasso) or tunes (RidgeCV).
+    """
+    for one in kind.__mro__:
+        if _key(one) in PENALTIES:
+            return one
+        if _key(one).startswith("sklearn.") and any(_key(base) in PENALTIES for base in one.__mro__):
+            return None
+    return None
+
+
+def _weighted(estimator: Any, prefix: str = "", final: bool = True) -> Iterator[str]:
+    """Names under which ``fit`` passes sample weights on: to the steps that take them, and to the last in any case."""
+    if isinstance(estimator, Pipeline):
+        for number, (name, step) in enumerate(estimator.steps, 1 - len(estimator.steps)):
+            yield from _weighted(step, f"{prefix}{name}__", final and number == 0)
+    elif final or (hasattr(estimator, "fit") and has_fit_parameter(estimator, "sample_weight")):
+        yield f"{prefix}sample_weight"
 
 
 def _squeezed(model: Any) -> tuple[Array, Array]:

@@ -12,12 +12,18 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from weightdecay.records.tuning import Trial, Tuning
+from weightdecay.studies.fitters import searched_parameters
+from weightdecay.tuning.progress import Progress
 
 RANDOM = 10  # settings that a random search tries unless told
 
 
 def search_space(
-    tuned: Callable[[Any], Tuning], estimator: Any, space: Mapping[str, Any], plan: tuple[str, int | None, Any]
+    tuned: Callable[[Any], Tuning],
+    estimator: Any,
+    space: Mapping[str, Any],
+    plan: tuple[str, int | None, Any],
+    progress: Progress,
 ) -> Tuning:
     """The best `Tuning` over a space, with every setting in its table of trials.
 
@@ -29,17 +35,27 @@ def search_space(
         Its clones get the settings.
     space : dict of str to sequence
     plan : (search, n_candidates, random_state)
+    progress : Progress
+        Told of every setting as one step.
     """
-    if "decay" in space:
-        raise ValueError("space has 'decay', which is tuned for every setting; give decays= for the values to try")
+    taken = searched_parameters(estimator)
+    for name in space:
+        if name in taken:
+            raise ValueError(f"space has {name!r}, which {taken[name]}")
+    settings = list(_settings(space, *plan))
     trials: list[Trial] = []
     best: Tuning | None = None
-    for params in _settings(space, *plan):
-        tuning = tuned(clone(estimator).set_params(**params))
-        least = tuning.best
-        trials.append(Trial(params, tuning.decay, float(tuning.mean[least]), float(tuning.standard_error[least])))
-        if best is None or trials[-1].mean < best.mean[best.best]:
-            best = tuning
+    progress.start(len(settings), "tuning the decay of every setting")
+    try:
+        for params in settings:
+            tuning = tuned(clone(estimator).set_params(**params))
+            least = tuning.best
+            trials.append(Trial(params, tuning.decay, float(tuning.mean[least]), float(tuning.standard_error[least])))
+            if best is None or trials[-1].mean < best.mean[best.best]:
+                best = tuning
+            progress.advance(f"best decay {tuning.decay:.3g} with {params}")
+    finally:
+        progress.finish()
     assert best is not None  # a space has at least one setting
     return replace(best, trials=tuple(sorted(trials, key=lambda one: one.mean)))
 

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import fitter_of
 from weightdecay.studies.trials import search_space
-from weightdecay.tuning.progress import Progress
-from weightdecay.tuning.request import Request, tune_request
+from weightdecay.tuning.progress import Progress, Silent
+from weightdecay.tuning.request import Request, folds_of, strengths, tune_request
 
 
 def tune(
@@ -33,40 +31,75 @@ def tune(
     random_state: Any = None,
     progress: Progress | None = None,
 ) -> Tuning:
-    """How much weight decay: tune an estimator's decay on held-out rows.
+    r"""How much weight decay: tune an estimator's decay on held-out rows.
 
-    Chooses the λ of least mean held-out loss ΣW_f L_f(λ)/ΣW_f (``rule="min"``) over all folds, from one factorisation
-    per fold.
+    With W_f the weight of fold f's test rows and L_f(λ) their mean loss under the model of its training rows,
+
+    .. math:: \hat λ = \arg\min_λ \; \bar L(λ), \qquad
+              \bar L(λ) = \frac{\sum_f W_f L_f(λ)}{\sum_f W_f}, \qquad
+              SE^2(λ) = \frac{1}{F - 1} \frac{\sum_f W_f (L_f(λ) - \bar L(λ))^2}{\sum_f W_f}.
+
+    All decays and folds share one factorisation per fold. Every fold is fitted at the prior precision Λ = λ·Σs of all
+    rows, that is at λ·Σs/S_f on its own training rows of weight S_f.
 
     Parameters
     ----------
     estimator : LinearRegression, or a scikit-learn estimator or Pipeline with a penalty
-        Foreign estimators are cloned and refitted for every fold and decay, and ``status`` says so.
+        An instance; it is not changed. Foreign estimators are cloned and refitted for every fold and decay, and
+        ``status`` says so; with several targets, all share one decay.
     X : array-like, data frame or sparse matrix of shape (n, p)
+        For a Pipeline whatever its first step takes, such as a list of n texts.
     y : array-like of shape (n,) or (n, t)
-    decays : array-like of float, optional
+        Numbers, or classes for a classifier.
+    decays : array-like of float, shape (L,), optional
         λ to try, used as they are, neither refined nor extended; None lets the data span a grid that is.
-    cv, rule, scoring, random_state : optional
-        As in the estimator; None takes the estimator's own.
+    cv : "auto", "loo", int, scikit-learn splitter or list of (train, test) index arrays, optional
+        How rows are held out. An int shuffles the rows with ``random_state`` (None = 0), by whole groups if groups are
+        given, evenly by class for classifiers, and leaves out rows of weight 0.
+    rule : "min", "1se" or callable, optional
+        The least loss, the largest λ within one standard error of it, or ``rule(decays, mean, standard_error)``.
+    scoring : str or callable, optional
+        A scikit-learn scorer, whose score with its sign turned is then the loss; None is the mean squared error, a
+        deviance or the log-loss, as suits the estimator.
     groups : array-like of shape (n,), optional
         Rows of one group are held out together.
     sample_weight : array-like of shape (n,), optional
+        Relative weights of at least 0.
     space : dict of str to sequence, optional
-        Other parameters to try; the decay is tuned for each setting, and the best is returned with all as ``trials``.
+        Other parameters to try, all on the same folds; the decay is tuned for each setting, and the best is returned
+        with all as ``trials``.
     search : "grid" or "random", default "grid"
         Every combination of the space, or ``n_candidates`` of them drawn at random.
     n_candidates : int, optional
+        How many settings a random search draws; None is 10.
+    random_state : int, RandomState or None, optional
+        Shuffles the rows of ``cv=int`` and draws the settings.
     progress : Progress, optional
         A listener to long work.
 
     Returns
     -------
     Tuning
+        The curve, the choice, its window and what there is to say. ``model``, ``path``, ``opinions`` and ``findings``
+        are computed when first asked for, and read X and y again: do not change these meanwhile, or take
+        ``tuning.settled()``, which computes all but the model at once.
 
     Raises
     ------
     ValueError
-        For data or arguments that cannot be used.
+        For data or arguments that cannot be used; the sentence names the place and the remedy.
+
+    Notes
+    -----
+    cv, rule, scoring, decays and random_state that are None are the estimator's own.
+
+    For linear regression ``cv="loo"`` keeps the columns' full-data means and scales, which makes its short-cut exact;
+    ``cv=LeaveOneOut()`` takes them anew from the other rows of every fold, with a factorisation per row, so its decay
+    may differ.
+
+    The standard error is that of Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear
+    models via coordinate descent", J. Stat. Softw. 33(1), and the rule "1se" that of Breiman, Friedman, Olshen & Stone
+    (1984), "Classification and Regression Trees", section 3.4.3.
 
     Examples
     --------
@@ -77,34 +110,55 @@ def tune(
     >>> tuning.losses.shape[0], tuning.window[0] <= tuning.decay <= tuning.window[1]
     (5, True)
     """
-    if space is not None:
-        cv = list(cv) if isinstance(cv, Iterator) else cv  # each setting needs them again
-        shared = {"decays": decays, "cv": cv, "rule": rule, "scoring": scoring, "groups": groups}
-        shared |= {"sample_weight": sample_weight, "random_state": random_state, "progress": progress}
-        return search_space(
-            lambda candidate: tune(candidate, X, y, **shared), estimator, space, (search, n_candidates, random_state)
-        )
-    fitter, own = fitter_of(estimator)
+    listener, folds = progress or Silent(), None
+    cv = list(cv) if isinstance(cv, Iterator) else cv  # each setting of a space needs them again
     given = {"decays": decays, "cv": cv, "rule": rule, "scoring": scoring, "random_state": random_state}
-    request: Request = replace(own, **{name: value for name, value in given.items() if value is not None})
-    return tune_request(fitter.open(X, y, sample_weight), request, groups=groups, y=y, progress=progress)
+
+    def tuned(candidate: Any, listener: Progress) -> Tuning:
+        nonlocal folds
+        fitter, own = fitter_of(candidate)
+        problem = fitter.open(X, y, sample_weight)
+        request: Request = replace(own, **{name: value for name, value in given.items() if value is not None})
+        folds = folds or folds_of(problem, request, groups, y)  # settings are compared on the same rows
+        return tune_request(problem, replace(request, cv=folds), groups=groups, y=y, progress=listener)
+
+    if space is None:
+        return tuned(estimator, listener)
+    plan = (search, n_candidates, random_state)
+    return search_space(lambda candidate: tuned(candidate, Silent()), estimator, space, plan, listener)
 
 
 def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: Any = None) -> DecayPath:
-    """Models on all rows along a path of decays, from one factorisation.
+    r"""Models on all rows along a path of decays, from one factorisation.
+
+    For every λ the minimiser over coefficients w and intercept b of
+
+    .. math:: J(w, b) = \frac{1}{\sum s} \sum_i s_i \, \mathrm{loss}(y_i, b + x_i \cdot w) + λ R(w),
+
+    with the loss and the penalty R of the estimator.
 
     Parameters
     ----------
     estimator : LinearRegression, or a scikit-learn estimator or Pipeline with a penalty
-    X : array-like of shape (n, p)
+        An instance; it is not changed. Foreign estimators are cloned and refitted for every decay.
+    X : array-like, data frame or sparse matrix of shape (n, p)
     y : array-like of shape (n,) or (n, t)
-    decays : array-like of float, optional
-        λ in any order, 0 and inf allowed; None takes a lattice from the spectrum of the data.
+    decays : array-like of float, shape (L,), optional
+        λ in any order, 0 and inf allowed; None takes the estimator's own, or else a lattice from the spectrum of the
+        data.
     sample_weight : array-like of shape (n,), optional
+        Relative weights of at least 0.
 
     Returns
     -------
     DecayPath
+        ``decays`` (L,), ``coef`` (L, p) or (L, t, p) in the units of the columns, ``intercept`` (L,) or (L, t), ``df``,
+        ``train_loss`` and ``status``.
+
+    Raises
+    ------
+    ValueError
+        For data or arguments that cannot be used; the sentence names the place and the remedy.
 
     Examples
     --------
@@ -116,9 +170,4 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     fitter, own = fitter_of(estimator)
     problem = fitter.open(X, y, sample_weight)
     wanted = own.decays if decays is None else decays
-    lattice = problem.candidates() if wanted is None else np.atleast_1d(np.asarray(wanted, dtype=np.float64))
-    if not (lattice >= 0).all():
-        raise ValueError(
-            f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ"
-        )
-    return problem.path(lattice)
+    return problem.path(problem.candidates() if wanted is None else strengths(wanted))

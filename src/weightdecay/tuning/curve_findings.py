@@ -45,7 +45,9 @@ def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
         called = better.name
         if better.decay not in (0.0, math.inf):
             called += f" (decay {brief(better.decay)}), which was not among them"
-        word = "larger" if better.decay > tuning.decays[-1] else "smaller" if better.decay < tuning.decays[0] else "more"
+        word = (
+            "larger" if better.decay > tuning.decays[-1] else "smaller" if better.decay < tuning.decays[0] else "more"
+        )
         yield _at_the_edge(tuning, f"is worse than {called}", word)
         return
     for end, place, name, word in ((0, "first", "no decay", "smaller"), (-1, "last", "infinite decay", "larger")):

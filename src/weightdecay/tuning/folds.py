@@ -8,7 +8,7 @@ cells; repeated k-fold has one partition per repeat; overlapping and time-series
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,21 +128,31 @@ def natural_count(strata: Any, k: int) -> int:
     return max(2, min(k, int(count[count > 1].min(initial=k))))
 
 
-def _check_number(k: int, n: int) -> None:
+def _check_number(k: int, n: int, what: str = "rows") -> None:
     """At least two folds, and a row for each."""
     if k < 2:
         raise ValueError(f"cv={k}: a number of folds is at least 2; give cv=5 or cv='loo'")
     if n < k:
-        raise ValueError(f"cv={k} folds need at least {k} rows, got {n}; give fewer folds or cv='loo'")
+        raise ValueError(f"cv={k} folds need at least {k} {what}, got {n}; give fewer folds or cv='loo'")
 
 
-def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, strata: Any = None, random_state: Any = None) -> Folds:
+def plan(
+    cv: Any,
+    n: int,
+    *,
+    y: Any = None,
+    groups: Any = None,
+    strata: Any = None,
+    random_state: Any = None,
+    positive: NDArray[np.bool_] | None = None,
+) -> Folds:
     """The folds that a ``cv`` argument means for n rows.
 
     Parameters
     ----------
-    cv : int, "loo", scikit-learn splitter, or iterable of (train, test) index arrays
-        An int shuffles with ``random_state`` (None = 0), by whole groups if groups are given.
+    cv : int, "loo", scikit-learn splitter, iterable of (train, test) index arrays, or Folds
+        An int shuffles with ``random_state`` (None = 0), by whole groups if groups are given. `Folds` are a plan
+        already.
     n : int
         Number of rows.
     y, groups : array-like of shape (n,), optional
@@ -150,14 +160,17 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, strata: Any = No
     strata : array-like of shape (n,), optional
         Classes that an int deals out evenly over the folds.
     random_state : int, RandomState or None
+    positive : ndarray of shape (n,) of bool, optional
+        Rows with positive weight. An int plans as if the others were removed; splitters and lists refer to all rows.
 
     Raises
     ------
     ValueError
         When the folds cannot be had from these rows; the sentence says which and why.
     """
-    if groups is not None and len(groups) != n:
-        raise ValueError(f"groups has {len(groups)} entries for {n} rows; give one group label per row")
+    if isinstance(cv, Folds):
+        return cv
+    codes = None if groups is None else _group_codes(groups, n)
     if isinstance(cv, str):
         if cv != "loo":
             raise ValueError(
@@ -165,11 +178,12 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, strata: Any = No
             )
         if groups is not None:
             raise ValueError("cv='loo' would split groups; give cv=5 (by whole groups) or a group splitter")
-        return leave_one_out(n)
+        used = n if positive is None else int(np.count_nonzero(positive))
+        return replace(leave_one_out(used), n=n)
     if isinstance(cv, int | np.integer):
-        if groups is not None:
-            return _group_folds(n, int(cv), groups, random_state)
-        return k_folds(n, int(cv), random_state) if strata is None else stratified_folds(strata, int(cv), random_state)
+        return _counted(int(cv), n, codes, strata, _seed(random_state), positive)
+    if isinstance(cv, type):
+        raise ValueError(f"cv is the class {cv.__name__}; give an instance, such as cv={cv.__name__}()")
     if isinstance(cv, Iterable):
         pairs = list(cv)
         return from_splits(pairs, n, f"{len(pairs)} given folds")
@@ -179,16 +193,76 @@ def plan(cv: Any, n: int, *, y: Any = None, groups: Any = None, strata: Any = No
     return from_splits(pairs, n, f"{len(pairs)} folds of {type(cv).__name__}")
 
 
-def _group_folds(n: int, k: int, groups: Any, random_state: Any) -> Folds:
+def _seed(random_state: Any) -> Any:
+    """What shuffles, 0 for None; refused where scikit-learn would refuse it."""
+    from sklearn.utils import check_random_state
+
+    try:
+        check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state={random_state!r}: expected an int of at least 0, a RandomState or None"
+        ) from None
+    return 0 if random_state is None else random_state
+
+
+def _group_codes(groups: Any, n: int) -> Index:
+    """Groups by number (n,)."""
+    labels = np.asarray(groups)
+    if labels.ndim != 1 or len(labels) != n:
+        found = f"has {len(labels)} entries for {n} rows" if labels.ndim == 1 else f"has shape {labels.shape}"
+        raise ValueError(f"groups {found}; give one group label per row")
+    return label_codes(labels, "groups")
+
+
+def label_codes(labels: NDArray[Any], name: str) -> Index:
+    """Labels by number (n,), in their own order."""
+    try:
+        return np.unique(labels, return_inverse=True)[1]
+    except TypeError:
+        mixed = " and ".join(sorted({type(one).__name__ for one in labels.tolist()}))
+        raise ValueError(f"{name} mixes labels of type {mixed}; give labels of one type, such as str") from None
+
+
+def _counted(
+    k: int, n: int, groups: Index | None, strata: Any, random_state: Any, positive: NDArray[np.bool_] | None
+) -> Folds:
+    """K folds of the rows with positive weight, the very ones that they would have without the others."""
+    if positive is not None and not positive.all():
+        rows = np.flatnonzero(positive)
+        if k > 1:
+            _check_number(k, len(rows), "rows of positive weight")
+        few = _counted(
+            k,
+            len(rows),
+            None if groups is None else groups[rows],
+            None if strata is None else np.asarray(strata)[rows],
+            random_state,
+            None,
+        )
+        return replace(few, n=n, partitions=tuple(_spread(one, rows, n) for one in few.partitions))
+    if groups is not None:
+        return _group_folds(n, k, groups, random_state)
+    return k_folds(n, k, random_state) if strata is None else stratified_folds(strata, k, random_state)
+
+
+def _spread(partition: Partition, rows: Index, n: int) -> Partition:
+    """The same cells of some rows among all n, the others in none."""
+    label = np.full(n, -1, dtype=np.int32)
+    label[rows] = partition.label
+    return replace(partition, label=label)
+
+
+def _group_folds(n: int, k: int, groups: Index, random_state: Any) -> Folds:
     """K folds of whole groups, shuffled."""
     from sklearn.model_selection import GroupKFold
 
-    found = len(np.unique(np.asarray(groups)))
+    found = len(np.unique(groups))
     _check_number(k, n)
     if found < 2:
         raise ValueError("groups holds a single group; at least 2 are needed to hold one out")
     k = min(k, found)
-    splitter = GroupKFold(k, shuffle=True, random_state=0 if random_state is None else random_state)
+    splitter = GroupKFold(k, shuffle=True, random_state=random_state)
     return from_splits(list(splitter.split(np.zeros((n, 1)), None, groups)), n, f"{k} folds by group")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,10 @@ GROUP_FOLDS = 5
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of a search: those of `tune`, or the estimator's own."""
+    """The arguments of a search: those of `tune`, or the estimator's own.
+
+    ``cv`` may also be `Folds`, already planned.
+    """
 
     decays: Any = None
     cv: Any = "auto"
@@ -36,10 +41,13 @@ def tune_request(
     from weightdecay.tuning.scoring import as_scorer, scoring_name
 
     facts = problem.facts()
+    tolerance = request.tolerance
+    if not isinstance(tolerance, Real) or not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance={tolerance!r}: expected a share of at least 0, such as 0.01")
     choice = Choice(
-        decays=_decays(request.decays),
+        decays=None if request.decays is None else np.unique(strengths(request.decays)),
         rule=request.rule,
-        tolerance=request.tolerance,
+        tolerance=float(tolerance),
         scorer=as_scorer(request.scoring),
         scoring=scoring_name(request.scoring, facts.loss_name),
         progress=progress or Silent(),
@@ -53,14 +61,25 @@ def folds_of(problem: Problem, request: Request, groups: Any, y: Any) -> Folds:
     if cv is None or (isinstance(cv, str) and cv == "auto"):
         cv = GROUP_FOLDS if groups is not None else problem.natural_cv()
     facts = problem.facts()
-    return plan(cv, facts.n_given, y=y, groups=groups, strata=facts.strata, random_state=request.random_state)
+    return plan(
+        cv,
+        facts.n_given,
+        y=y,
+        groups=groups,
+        strata=facts.strata,
+        random_state=request.random_state,
+        positive=facts.positive,
+    )
 
 
-def _decays(decays: Any) -> NDArray[np.float64] | None:
-    """Decays as an ascending array."""
-    if decays is None:
-        return None
-    values = np.unique(np.asarray(decays, dtype=np.float64))
+def strengths(decays: Any) -> NDArray[np.float64]:
+    """Decays that were given, as an array (L,) in their order."""
+    if isinstance(decays, str):
+        raise ValueError(f"decays={decays!r}: expected numbers of at least 0, or None for a grid that the data span")
+    try:
+        values = np.asarray(decays, dtype=np.float64).ravel()
+    except (TypeError, ValueError, OverflowError):
+        values = np.zeros(0)
     if values.size == 0 or not (values >= 0).all():
         raise ValueError(
             f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ"

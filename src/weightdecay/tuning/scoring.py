@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 
+from weightdecay.decay.facts import nearest
 from weightdecay.tuning.protocol import Scorer
 
 Array = NDArray[np.float64]
@@ -40,32 +42,87 @@ class Predicted(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     decision_function = property(_no_classes)
 
 
+class _ScoreError(ValueError):
+    """A scorer that takes no weights, or gave no number."""
+
+
 def as_scorer(scoring: Any) -> Scorer | None:
     """A scorer from a name, a scorer or None (the engine's own loss)."""
     if scoring is None:
         return None
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ValueError(f"scoring={scoring!r} is no metric of scikit-learn{nearest(scoring, get_scorer_names())}")
+    if not isinstance(scoring, str) and not callable(scoring):
+        raise ValueError(
+            f"scoring={scoring!r}: expected the name of one metric, such as 'r2', a scorer made by make_scorer, a "
+            "function of (estimator, X, y), or None"
+        )
     scorer: Scorer = check_scoring(Predicted(), scoring=scoring)
     return scorer
 
 
 def scoring_name(scoring: Any, loss_name: str) -> str:
-    """The metric in words."""
-    if scoring is None:
-        return loss_name
+    """The metric in words: with a minus where the loss is a score with its sign turned."""
+    return loss_name if scoring is None else f"−{_metric(scoring)}"
+
+
+def _metric(scoring: Any) -> str:
+    """A scorer's name in scikit-learn's way: an error that a scorer turns into a score is ``neg_`` of it."""
     if isinstance(scoring, str):
-        return f"−{scoring}"
+        return scoring
     function = getattr(scoring, "_score_func", scoring)  # of what sklearn's make_scorer returns
-    return f"−{getattr(function, '__name__', type(function).__name__)}"
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"neg_{name}" if getattr(scoring, "_sign", 1) < 0 else str(name)
 
 
 def loss_of_predictions(scorer: Scorer, X: Any, y: Array, prediction: Array, weight: Array | None) -> float:
-    """−score of predictions (m,) or (m, t) on held-out rows; weights go to the scorer, which says if it takes none."""
-    held = Predicted(prediction)
-    weights = {} if weight is None else {"sample_weight": weight}
+    """−score of predictions (m,) or (m, t) on held-out rows, weights with them where there are some."""
     try:
-        return -float(scorer(held, X, y, **weights))
+        return loss_of_model(scorer, Predicted(prediction), X, y, weight)
+    except _ScoreError:
+        raise
     except ValueError as error:
         raise ValueError(
             f"the scoring cannot judge predictions of numbers ({str(error).rstrip('.')}); give a scorer of regression "
             "that suits the target, such as 'r2' or 'neg_mean_absolute_error'"
         ) from error
+
+
+def loss_of_model(scorer: Scorer, model: Any, X: Any, y: NDArray[Any], weight: Array | None) -> float:
+    """−score of a fitted model on held-out rows.
+
+    nan where all its predictions are the same, as at infinite decay: correlations are then undefined by right.
+
+    Raises
+    ------
+    ValueError
+        When the scorer takes no weights though there are some, or gives no number; the sentence names it.
+    """
+    weights = {} if weight is None else {"sample_weight": weight}
+    try:
+        score = scorer(model, X, y, **weights)
+    except TypeError as error:
+        if weight is None or "sample_weight" not in str(error):
+            raise
+        raise _ScoreError(
+            f"the scoring {_metric(scorer)} takes no sample_weight, and the rows are weighted; give a scorer that "
+            "takes them, or leave the weights out"
+        ) from error
+    try:
+        loss = -float(score)
+    except (TypeError, ValueError):
+        raise _ScoreError(
+            f"the scoring {_metric(scorer)} returned {score!r}; a scorer returns one number, the larger the better"
+        ) from None
+    if math.isnan(loss) and (len(y) == 1 or not _constant(model.predict(X))):
+        rows = "a single test row" if len(y) == 1 else f"{len(y)} test rows"
+        raise _ScoreError(
+            f"the scoring {_metric(scorer)} is nan on a fold of {rows}; give larger folds, another scorer, or "
+            "scoring=None"
+        )
+    return loss
+
+
+def _constant(prediction: NDArray[Any]) -> bool:
+    """Whether all rows are predicted the same."""
+    return bool((prediction == prediction[:1]).all())
