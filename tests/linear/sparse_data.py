@@ -56,6 +56,13 @@ def least_squares(
     return found[free.shape[1] :].T, found[:1].sum(axis=0) if fit_intercept else np.zeros(Y.shape[1])
 
 
+def two_encodings(n: int, k: int, seed: int = 0) -> sparse.csr_array:
+    """Two one-hot encodings of k categories side by side: with an intercept, some directions have no effect."""
+    codes = np.random.default_rng(seed).integers(0, k, (2, n))
+    columns = np.r_[codes[0], k + codes[1]]
+    return sparse.csr_array((np.ones(2 * n), (np.tile(np.arange(n), 2), columns)), (n, 2 * k))
+
+
 def ill_conditioned() -> tuple[sparse.csr_array, Floats, Splits]:
     """Spectrum over six decades: Krylov spaces find the small end late."""
     rng = np.random.default_rng(8)

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, TimeSeries
 
 import weightdecay as wd
 from laws.problems import pipeline_losses
-from linear.sparse_data import Floats, count_products, response, scattered, text_like
+from linear.sparse_data import Floats, count_products, response, scattered, text_like, two_encodings
 from weightdecay.linear import krylov_side, opening, rows
 from weightdecay.linear.krylov_side import Krylov
 
@@ -226,15 +226,46 @@ def test_steps_that_are_not_enough_are_told() -> None:
     tuning = wd.tune(wd.LinearRegression(max_iter=1), X, y, decays=np.r_[DECAYS, 1e6])
     late = np.char.startswith(tuning.status, "not converged: steps 10")
     assert late[:, 0].all() and not late[:, -1].any()
+    with pytest.warns(ConvergenceWarning, match="models have not converged; raise max_iter or give larger decays"):
+        path = tuning.path
     assert "WD013" in {one.code for one in tuning.findings}
-    assert tuning.path.status[0].startswith("not converged: steps 10; df ± ")
-    assert tuning.path.status[-1].startswith("krylov; df ± ")
+    assert path.status[0].startswith("not converged: steps 10; df ± ")
+    assert path.status[-1].startswith("krylov; df ± ")
     with pytest.warns(ConvergenceWarning, match="more digits need max_iter"):
         model = wd.LinearRegression(decay=1e-6, max_iter=1).fit(X, y)
     assert model.status_.startswith("not converged")
     expected = wd.tune(wd.LinearRegression(), DENSE, y, cv=5, decays=tuning.decays).losses
     np.testing.assert_allclose(tuning.losses[~late], expected[~late], rtol=1e-9)
-    assert np.abs(tuning.losses[late] / expected[late] - 1).max() > 1e-6
+    assert np.isnan(tuning.losses[late]).all()
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+@pytest.mark.parametrize("cv", [3, [(np.arange(100), np.arange(100, N))]])
+def test_losses_that_have_not_converged_are_unknown(cv: Any, n_targets: int) -> None:
+    """Each by itself: of one fold, one target or one decay, with the library's losses or a scorer."""
+    Y, decays = response(X, n_targets), np.r_[DECAYS, 1e6]
+    Y = Y if n_targets > 1 else Y[:, 0]
+    for scoring in (None, "r2"):
+        tuning = wd.tune(wd.LinearRegression(max_iter=1), X, Y, cv=cv, decays=decays, scoring=scoring)
+        late = np.char.startswith(tuning.status, "not converged")
+        assert late.any() and not late.all()
+        assert np.isnan(tuning.losses[late]).all() and np.isfinite(tuning.losses[~late]).all()
+        assert tuning.decay in decays[~late.any(axis=0)]
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_no_decay_of_encoded_categories_is_that_of_the_dense_side(standardize: bool) -> None:
+    """Directions without effect are no reason to go on, and no decay is told as what it is."""
+    X, rng = two_encodings(300, 45), np.random.default_rng(0)
+    y = X[:, :45] @ rng.standard_normal(45) + rng.standard_normal(300)
+    estimator, decays = wd.LinearRegression(standardize=standardize), [0.0, 1e-6, 1e-3]
+    found = wd.tune(estimator, X, y, cv=3, decays=decays)
+    expected = wd.tune(estimator, X @ np.eye(90), y, cv=3, decays=decays)
+    assert set(found.status.ravel()) == {"krylov"}
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-8)
+    model, dense = estimator.set_params(decay=0.0).fit(X, y), wd.LinearRegression(0.0, standardize=standardize)
+    assert model.status_ == "krylov"
+    np.testing.assert_allclose(model.coef_, dense.fit(X @ np.eye(90), y).coef_, atol=1e-8)
 
 
 def test_passes_grow_neither_with_folds_nor_with_decays_nor_with_targets(monkeypatch: pytest.MonkeyPatch) -> None:

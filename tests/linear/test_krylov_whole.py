@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from linear.sparse_data import MATRICES, PRECISIONS, ill_conditioned, least_squares, response, scattered
+from linear.sparse_data import (
+    MATRICES,
+    PRECISIONS,
+    ill_conditioned,
+    least_squares,
+    response,
+    scattered,
+    text_like,
+    two_encodings,
+)
 from weightdecay.linear import krylov_verification, krylov_whole
 from weightdecay.linear.krylov_whole import KrylovPath, open_whole
 
@@ -74,6 +83,45 @@ def test_no_decay_and_infinite_decay() -> None:
     dense = X.toarray()
     least = np.linalg.pinv(dense - dense.mean(axis=0)) @ (Y - Y.mean(axis=0))
     np.testing.assert_allclose(found.coef[1], least.T, rtol=1e-8, atol=1e-9)
+
+
+RANKLESS: dict[str, sparse.csr_array] = {
+    "two encodings": two_encodings(300, 40),
+    "more categories than rows": two_encodings(120, 90),
+    "columns twice": sparse.hstack([text_like(90, 30), text_like(90, 30)[:, :12] * 3.0], format="csr"),
+    "few directions": sparse.csr_array(
+        np.random.default_rng(3).integers(0, 3, (333, 6)) @ np.random.default_rng(4).integers(-1, 2, (6, 50)) * 1.0
+    ),
+}
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("name", RANKLESS)
+def test_hardly_any_decay_where_directions_have_no_effect(name: str, standardize: bool) -> None:
+    """Steps end where only rounding errors are left to go on with: the solution is the least one, and stays it."""
+    X = RANKLESS[name]
+    Y = np.random.default_rng(5).standard_normal((X.shape[0], 1))
+    found = krylov_path(X, Y, [0.0, 1e-25, 1e-20], standardize=standardize)
+    dense = X.toarray() - X.toarray().mean(axis=0)
+    scale = dense.std(axis=0) if standardize else np.ones(X.shape[1])
+    scale = np.where(dense.std(axis=0) > 1e-12, scale, np.inf)
+    least = np.linalg.pinv(dense / scale, rcond=1e-10) @ (Y - Y.mean(axis=0))
+    assert found.converged.all() and found.iterations.max() < 300
+    for coef in found.coef[:, 0]:
+        np.testing.assert_allclose(coef * np.where(np.isfinite(scale), scale, 0.0), least[:, 0], atol=1e-9)
+
+
+def test_what_float64_does_not_resolve_has_not_converged() -> None:
+    """Columns that differ by 1e-9 of themselves: no decay asks for a coefficient that the steps do not reach."""
+    rng = np.random.default_rng(6)
+    X = text_like(80, 20).toarray()
+    X = sparse.csr_array(np.hstack([X, X[:, :5] * (1 + 1e-9 * rng.standard_normal((80, 5)))]))
+    Y = rng.standard_normal((80, 1))
+    found = krylov_path(X, Y, [0.0, 1.0])
+    assert not found.converged[0].any() and found.converged[1].all()
+    dense = X.toarray() - X.toarray().mean(axis=0)
+    least = np.linalg.pinv(dense / dense.std(axis=0), rcond=1e-13) @ (Y - Y.mean(axis=0))
+    assert np.linalg.norm(found.coef[0] * dense.std(axis=0)) < 1.1 * np.linalg.norm(least)
 
 
 @pytest.mark.parametrize("standardize", [True, False])

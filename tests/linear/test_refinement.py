@@ -187,3 +187,16 @@ def test_many_rows_of_an_ill_conditioned_design(decay: float, standardize: bool)
     means = [total / int(m) for total, m in zip(sums, count, strict=True)]
     exact = exact_ridge(powers, means, decay, sample_weight=count, standardize=standardize)
     assert correct_digits([model.intercept_, *model.coef_], exact.all) >= 9.0
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("decay", [2.0**-36, 2.0**-48, 2.0**-56])
+def test_equal_rows_of_wide_data_with_different_targets(decay: float, standardize: bool) -> None:
+    """No coefficients fit both, however small the decay: what they disagree in must not be divided by it."""
+    rng = np.random.default_rng(12)
+    X, y = rng.integers(-16, 17, (7, 11)) / 8.0, rng.integers(-16, 17, 7) / 8.0
+    X[1], X[4] = X[0], X[3]
+    model = wd.LinearRegression(decay, standardize=standardize).fit(X, y)
+    exact = exact_ridge(X, y, decay, standardize=standardize)
+    assert correct_digits([model.intercept_, *model.coef_], exact.all) >= 9.0
+    assert "not converged" not in model.status_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import weightdecay as wd
 from laws.problems import regression
-from weightdecay.linear import workers
+from weightdecay.linear import leave_one_out, workers
 from weightdecay.linear.rows import WHOLE, row_blocks
-from weightdecay.linear.workers import FEWEST_ROWS, LARGEST, allowed_threads, shared_out
+from weightdecay.linear.workers import FEWEST_ROWS, LARGEST, allowed_threads, in_order, shared_out
 
 N, P = 7000, 80  # more work than `fold_split.SMALL`: the moments are used
 DECAYS = np.geomspace(1e-4, 1e2, 9)
@@ -111,3 +112,45 @@ def test_small_problems_are_left_to_one_thread_and_large_ones_are_not() -> None:
             wd.tune(wd.LinearRegression(), X, y, cv=3, decays=[0.1], scoring=scorer)
         count = len(threads_now())
         assert found[0] == [1] * count and found[-1] == threads_now() == [2] * count
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_items_are_worked_on_in_order_and_only_a_few_ahead(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "allowed_threads", lambda: threads)
+    read: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(40):
+            read.append(number)
+            yield number
+
+    for count, result in enumerate(in_order(lambda item: item**2, items(), 10**6)):
+        assert result == count**2
+        assert len(read) <= count + threads + 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"sample_weight": np.linspace(0, 2, N)}, {"scoring": "r2"}])
+def test_leave_one_out_by_workers_is_that_of_one(settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = regression(N, P, seed=4)
+    found = {}
+    for threads in (1, 3):
+        monkeypatch.setattr(workers, "allowed_threads", lambda threads=threads: threads)
+        found[threads] = wd.tune(wd.LinearRegression(), X, y, cv="loo", decays=DECAYS, **settings)
+    np.testing.assert_allclose(found[3].losses, found[1].losses, rtol=1e-12)
+    np.testing.assert_allclose(found[3].standard_error, found[1].standard_error, rtol=1e-12)
+
+
+def test_leave_one_out_of_many_targets_keeps_few_residuals_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = regression(3000, 4)
+    Y = y[:, None] + np.arange(50.0)
+    sizes = []
+    original = leave_one_out.row_blocks
+
+    def reader(X: np.ndarray, **options: int) -> Iterator[tuple[slice, np.ndarray]]:
+        for block, part in original(X, **options):
+            sizes.append(len(part))
+            yield block, part
+
+    monkeypatch.setattr(leave_one_out, "row_blocks", reader)
+    wd.tune(wd.LinearRegression(), X, Y, cv="loo", decays=DECAYS)
+    assert sum(sizes) == 3000 and max(sizes) * 50 * 12 <= leave_one_out.RESULTS

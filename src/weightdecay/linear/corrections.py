@@ -169,7 +169,8 @@ class LeastPenalty:
             scipy.linalg.blas.dgemm(-1.0, q, coupling, beta=1.0, c=matrix, overwrite_c=1)
         left, sigma, right = scipy.linalg.svd(matrix, full_matrices=False, overwrite_a=True, check_finite=False)
         cut = tolerance * max(size, float(sigma.max(initial=0.0)))
-        rank = int(np.count_nonzero(sigma > (cut if limit else 0.0)))
+        # Where Λ is small, what is rounding error would be divided by it; where it is not, a small σ does no harm.
+        rank = int(np.count_nonzero(sigma > (cut if limit or ratio <= cut else 0.0)))
         least = 0.0 if rank < penalised.size and not limit else float(sigma[:rank].min(initial=np.inf)) ** 2
         largest = float(sigma.max(initial=0.0)) ** 2
         condition = float(np.sqrt((largest + ratio) / (least + ratio))) if rank or not limit else 1.0

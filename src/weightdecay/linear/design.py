@@ -10,17 +10,22 @@ The centre is an offset: the engine sees y − Xc and adds c back to the coeffic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.moments import Moments
+from weightdecay.linear.spectrum import rounding
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# A column whose spread is below this share of its distance from the shift is constant up to rounding.
+# Which columns hold a single value on the training rows, told by the rows themselves: another pass, when needed.
+Constancy = Callable[[], NDArray[np.bool_]]
+
+# Where moments leave less than this share of a column's square as its variance, only rows can tell if it is constant.
 CONSTANT = 1e-14
 
 
@@ -50,7 +55,7 @@ class Design:
         variance : ndarray of shape (p,)
             Σ s (x − mean)²/Σ s of the training rows.
         constant : ndarray of shape (p,) of bool
-            Columns whose variance is rounding error.
+            Columns that hold a single value.
         block : slice
             Which columns these are, when they are not all.
         """
@@ -78,21 +83,33 @@ class Reduced:
     ----------
     G : ndarray of shape (q, q)
     r : ndarray of shape (q, t)
-    rss : ndarray of shape (t,)
-        ‖ỹ‖²: what intercept and exempt columns leave of the targets.
+    weight_sum : float
+        Σs.
+    roles : Roles
+    mean : ndarray of shape (p,)
+        Of the shifted columns, zeros without intercept.
+    y_mean : ndarray of shape (t,)
+    exempt_root : ndarray of shape (e, rank)
+        Square root of the pseudo-inverse of the exempt columns' moments about their means.
+    exempt_y : ndarray of shape (e, t)
+        Least-squares coefficients of the targets on the exempt columns.
+    exempt_x : ndarray of shape (e, q)
+        And of the decayed columns on them.
+    cancelled : float
+        Largest share of a decayed column's square that its mean and the exempt columns took away, times the condition
+        of the latter; inf where moments cannot tell whether a column has any variance.
     """
 
     G: Array
     r: Array
-    rss: Array
     weight_sum: float
     roles: Roles
-    p: int
-    mean: Array  # (p,) of the shifted columns, zeros without intercept
-    y_mean: Array  # (t,)
-    exempt_y: Array  # (e, t) least-squares coefficients of the targets on the exempt columns
-    exempt_x: Array  # (e, q) and of the decayed columns on them
-    cancelled: float  # largest share of a decayed column's square that its mean took away
+    mean: Array
+    y_mean: Array
+    exempt_root: Array
+    exempt_y: Array
+    exempt_x: Array
+    cancelled: float
 
     @property
     def q(self) -> int:
@@ -102,7 +119,7 @@ class Reduced:
     def models(self, U: Array) -> tuple[Array, Array]:
         """Coefficients (L, t, p) and intercepts (L, t), about the shift, of solutions u of shape (L, q, t)."""
         L, _, t = U.shape
-        coef = np.zeros((L, t, self.p))
+        coef = np.zeros((L, t, len(self.mean)))
         decayed = np.swapaxes(U, 1, 2) / self.roles.scale
         coef[:, :, self.roles.decayed] = decayed
         if len(self.roles.exempt):
@@ -110,42 +127,52 @@ class Reduced:
         return coef, self.y_mean - coef @ self.mean
 
 
-def reduce(moments: Moments, design: Design) -> Reduced:
+def reduce(moments: Moments, design: Design, constancy: Constancy) -> Reduced:
     """Project intercept and exempt columns out of training moments, and scale the rest."""
     S = moments.weight_sum
     mean = moments.zz[0, 1:] / S
     square = np.diagonal(moments.zz)[1:] / S
     variance = np.maximum(square - mean**2, 0.0)
-    roles = design.roles(variance, variance <= CONSTANT * square)
+    constant = variance <= CONSTANT * square
+    unknown = constant & (square > 0.0)
+    if unknown.any():
+        constant &= ~unknown | constancy()
+        unknown &= ~constant
+    roles = design.roles(variance, constant)
     if design.fit_intercept:
         y_mean = moments.zy[0] / S
         xx, xy = moments.zz[1:, 1:] - S * np.outer(mean, mean), moments.zy[1:] - S * np.outer(mean, y_mean)
-        yy = moments.yy - S * y_mean**2
     else:
         mean, y_mean = np.zeros_like(mean), np.zeros_like(moments.yy)
-        xx, xy, yy = moments.zz[1:, 1:], moments.zy[1:], moments.yy
+        xx, xy = moments.zz[1:, 1:], moments.zy[1:]
     D, E = roles.decayed, roles.exempt
     everything = len(D) == len(mean)
     G, r = (xx, xy) if everything else (xx[np.ix_(D, D)], xy[D])
-    exempt_y, exempt_x = np.zeros((len(E), len(yy))), np.zeros((len(E), len(D)))
+    root, condition = _inverse_root(xx[np.ix_(E, E)])
+    exempt_y, exempt_x = np.zeros((len(E), r.shape[1])), np.zeros((len(E), len(D)))
     if len(E):
         cross = xx[np.ix_(E, D)]
-        solved = symmetric_solve(xx[np.ix_(E, E)], np.concatenate([xy[E], cross], axis=1))
-        exempt_y, exempt_x = solved[:, : len(yy)], solved[:, len(yy) :]
-        yy = yy - np.einsum("et,et->t", xy[E], exempt_y)
+        exempt_y, exempt_x = root @ (root.T @ xy[E]), root @ (root.T @ cross)
         G, r = G - cross.T @ exempt_x, r - cross.T @ exempt_y
+    kept = np.diagonal(G) / S
+    if design.standardize:
+        kept = np.minimum(kept, variance[D])
+    with np.errstate(divide="ignore"):
+        cancelled = float((square[D] / np.maximum(kept, 0.0)).max(initial=1.0)) * condition
     G = G / roles.scale
     G /= roles.scale[:, None]
     r = r / roles.scale[:, None]
-    cancelled = float((square[D] / variance[D]).max(initial=1.0)) if design.fit_intercept else 1.0
-    return Reduced(G, r, np.maximum(yy, 0.0), S, roles, len(mean), mean, y_mean, exempt_y, exempt_x, cancelled)
+    cancelled = np.inf if unknown.any() else cancelled
+    return Reduced(G, r, S, roles, mean, y_mean, root, exempt_y, exempt_x, cancelled)
 
 
-def symmetric_solve(A: Array, B: Array) -> Array:
-    """Least-norm solution of A Z = B for a positive semi-definite A, by its scaled eigendecomposition."""
-    root = np.sqrt(np.maximum(np.diagonal(A), 0.0))
-    root = np.where(root > 0, root, 1.0)
-    d, V = np.linalg.eigh(A / np.outer(root, root))
-    keep = d > len(d) * np.finfo(float).eps * max(float(d[-1]), 0.0)
-    V = V[:, keep]
-    return np.asarray((V @ ((V.T @ (B / root[:, None])) / d[keep, None])) / root[:, None])
+def _inverse_root(A: Array) -> tuple[Array, float]:
+    """B with B Bᵀ = A⁺ for a positive semi-definite A scaled to a unit diagonal, and A's condition then."""
+    if not len(A):
+        return A, 1.0
+    unit = np.sqrt(np.maximum(np.diagonal(A), 0.0))
+    unit = np.where(unit > 0, unit, 1.0)
+    d, V = np.linalg.eigh(A / np.outer(unit, unit))
+    keep = d > rounding(d)
+    condition = float(d[-1] / d[0]) if keep.all() else np.inf
+    return V[:, keep] / np.sqrt(d[keep]) / unit[:, None], condition

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.linear.design import Design, Reduced, reduce
-from weightdecay.linear.moments import Moments, Shift, choose_shift, gather, total
+from weightdecay.linear.design import Constancy, Design, Reduced, reduce
+from weightdecay.linear.moments import Moments, Shift, choose_shift, constant_columns, gather, gather_extents, total
 from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.spectrum import Tridiagonal, tridiagonal
@@ -21,7 +21,7 @@ from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_tri
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds, Partition
 from weightdecay.tuning.protocol import Scorer
-from weightdecay.tuning.scoring import loss_of_predictions
+from weightdecay.tuning.scoring import losses_of_targets
 from weightdecay.tuning.selection import from_folds
 
 Array = NDArray[np.float64]
@@ -30,8 +30,6 @@ Array = NDArray[np.float64]
 SMALL = 3e7
 # A condition number of G + ΛI beyond which moments would cost digits that the losses need.
 ILL = 1e9
-# A held-out error below this share of the terms that cancel in it is computed from triangles.
-CANCELLED = 1e-6
 # Models are formed for so many coefficients at a time.
 CHUNK = 4_000_000
 # Rows of a single hold-out read at a time.
@@ -65,9 +63,9 @@ class GramFit:
         return np.asarray(self.condition(precisions) * self.reduced.cancelled <= ILL)
 
 
-def fit_moments(training: Moments, design: Design) -> GramFit:
+def fit_moments(training: Moments, design: Design, constancy: Constancy) -> GramFit:
     """Reduce and tridiagonalise training moments."""
-    reduced = reduce(training, design)
+    reduced = reduce(training, design, constancy)
     return GramFit(reduced, tridiagonal(np.array(reduced.G), reduced.r))
 
 
@@ -105,7 +103,9 @@ class FoldSplit:
     def fits(self) -> list[GramFit]:
         """One factorised training set per fold."""
         return [
-            fit_moments(total([self.cells[number][cell] for cell in train]), self.design)
+            fit_moments(
+                total([self.cells[number][cell] for cell in train]), self.design, self._constancy(number, train)
+            )
             for number, train, _ in self._each()
         ]
 
@@ -130,24 +130,44 @@ class FoldSplit:
     def triangular_fits(self) -> list[TriangularFit]:
         """One training set per fold, from triangles."""
         return [
-            fit_triangle([self.triangles[number][cell] for cell in train], self.design, self.rows.t, self.rows.n)
+            fit_triangle(
+                [self.triangles[number][cell] for cell in train],
+                self.design,
+                self.rows.t,
+                self.rows.n,
+                self._constancy(number, train),
+            )
             for number, train, _ in self._each()
         ]
+
+    @cached_property
+    def extents(self) -> list[tuple[Array, Array]]:
+        """Smallest and largest values of the columns in the cells, when something needs them: another pass."""
+        return gather_extents(self.rows, *layout(self.folds.partitions))
+
+    def _constancy(self, number: int, train: tuple[int, ...]) -> Constancy:
+        """Which columns hold a single value in some cells, once asked."""
+        return lambda: constant_columns(self.extents[number], train)
 
     @cached_property
     def triangular_tests(self) -> list[Array]:
         """Triangle of each fold's test rows."""
         return [np.concatenate([self.triangles[number][cell] for cell in test]) for number, _, test in self._each()]
 
-    def models(self, fold: int, precisions: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Models of one fold about the shift, and which of them needed triangles."""
+    def models(self, fold: int, precisions: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+        """Models of one fold about the shift, Σ s (residual)² (L, t) on its test rows, and who needed triangles."""
         if self.small:
-            return *self.triangular_fits[fold].models(precisions), np.ones(len(precisions), dtype=bool)
+            coef, intercept = self.triangular_fits[fold].models(precisions)
+            error = residual_sum(self.triangular_tests[fold], coef, intercept)
+            return coef, intercept, error, np.zeros(len(precisions), dtype=bool)
         exact = ~self.fits[fold].trusted(precisions)
         coef, intercept = self.fits[fold].models(np.where(exact, np.inf, precisions))
+        error, lost = self.tests[fold].errors(coef, intercept)
+        exact |= lost
         if exact.any():
             coef[exact], intercept[exact] = self.triangular_fits[fold].models(precisions[exact])
-        return coef, intercept, exact
+            error[exact] = residual_sum(self.triangular_tests[fold], coef[exact], intercept[exact])
+        return coef, intercept, error, exact
 
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out mean squared error (or −score) of every fold, target and decay."""
@@ -163,26 +183,14 @@ class FoldSplit:
         for fold in range(F):
             for start in range(0, L, size):
                 part = slice(start, min(L, start + size))
-                loss[fold, part], status[fold, part] = self._errors(fold, precisions[part])
+                *_, loss[fold, part], triangular = self.models(fold, precisions[part])
+                status[fold, part][triangular] = "exact (triangular)"
         loss /= self.weight[:, None, None]
         return summarise(decays, loss, self.weight, self.folds, status, among)
 
-    def _errors(self, fold: int, precisions: Array) -> tuple[Array, NDArray[np.str_]]:
-        """Σ s (residual)² on the test rows, shape (L, t), and how it was computed."""
-        coef, intercept, exact = self.models(fold, precisions)
-        status = np.where(exact & (not self.small), "exact (triangular)", "exact")
-        if self.small:
-            return residual_sum(self.triangular_tests[fold], coef, intercept), status
-        test = self.tests[fold]
-        error = test.residual_sum(coef, intercept)
-        lost = (error <= CANCELLED * test.magnitude(coef, intercept) / (1 + self.rows.p)).any(axis=1) | exact
-        if lost.any():
-            error[lost] = residual_sum(self.triangular_tests[fold], coef[lost], intercept[lost])
-        return error, status
-
     def _of_one_fold(self, precisions: Array, decays: Array, among: Array | None) -> HeldOut:
         """A single hold-out: its rows are read once more, since their errors stand for those of folds."""
-        coef, intercept, exactly = self.models(0, precisions)
+        coef, intercept, _, triangular = self.models(0, precisions)
         coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
         _, test = next(iter(self.folds.splits()))
         L, t, p = coef.shape
@@ -194,33 +202,24 @@ class FoldSplit:
                 yield (self.rows.Y[rows][:, None, :] - product - intercept) ** 2, self.rows.s[rows]
 
         found = of_rows(decays, pieces(), among)
-        return marked(found, exactly & (not self.small), "exact (triangular)")
+        return marked(found, triangular, "exact (triangular)")
 
     def _scored(self, precisions: Array, decays: Array, scorer: Scorer, among: Array | None) -> HeldOut:
         """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
-        F, L = len(self.folds.repeat), len(decays)
-        loss, status = np.empty((F, L)), exact(F, L)
+        losses, status = [], exact(len(self.folds.repeat), len(decays))
         for fold, (_, test) in enumerate(self.folds.splits()):
-            coef, intercept, exactly = self.models(fold, precisions)
+            coef, intercept, _, triangular = self.models(fold, precisions)
             coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
-            X, Y = self.rows.X[test], self.rows.Y[test]
-            weight = None if self.rows.weight is None else self.rows.weight[test]
-            for row in range(L):
-                prediction = X @ coef[row].T + intercept[row]
-                one = loss_of_predictions(scorer, X, squeeze(Y), squeeze(prediction), weight)
-                loss[fold, row] = one
-            status[fold, exactly] = "exact" if self.small else "exact (triangular)"
-        return from_folds(decays, loss, np.ones(F), self.folds.repeat, status, among=among)
+            X, weight = self.rows.X[test], None if self.rows.weight is None else self.rows.weight[test]
+            predictions = (X @ one.T + offset for one, offset in zip(coef, intercept, strict=True))
+            losses.append(losses_of_targets(scorer, X, self.rows.Y[test], predictions, weight))
+            status[fold, triangular] = "exact (triangular)"
+        return of_scores(decays, np.stack(losses), self.folds, status, among)
 
 
 def exact(F: int, L: int) -> NDArray[np.str_]:
     """The status of folds and decays of which nothing else is to be said."""
     return np.full((F, L), "exact", dtype="<U24")
-
-
-def squeeze(Y: Array) -> Array:
-    """(n,) for a single target, (n, t) for several: what scorers expect."""
-    return Y[:, 0] if Y.shape[1] == 1 else Y
 
 
 def unshifted(coef: Array, intercept: Array, centre: Array, shift: Shift) -> tuple[Array, Array]:
@@ -237,6 +236,13 @@ def summarise(
     parts = [loss[:, :, k] for k in several]
     made = [from_folds(decays, one, weight, folds.repeat, status, among=among) for one in [*parts, loss.mean(axis=2)]]
     return replace(made[-1], targets=tuple(made[:-1]))
+
+
+def of_scores(decays: Array, loss: Array, folds: Folds, status: NDArray[np.str_], among: Array | None) -> HeldOut:
+    """A `HeldOut` from −scores (F, L, 1 or 1 + t) of all targets together and each alone; folds count alike."""
+    parts = np.moveaxis(loss, 2, 0)
+    made = [from_folds(decays, one, np.ones(len(one)), folds.repeat, status, among=among) for one in parts]
+    return replace(made[0], targets=tuple(made[1:]))
 
 
 def layout(partitions: tuple[Partition, ...]) -> tuple[list[NDArray[np.int32]], list[int]]:

@@ -17,9 +17,15 @@ reduced by 10¹⁰ leaves errors of 10⁻⁶. The energy ‖e_k‖² = ‖A e_k�
 
 the Gauss-Radau bound of conjugate gradients with its node at Λ, as no eigenvalue of AᵀA + Λ lies below.
 
+Where Λ is 0, or rounding error beside ‖A‖², that is out of reach. There a decay goes on until its gradient is rounding
+error, ‖∇_k‖ ≤ c ε ‖A‖ ‖r_k‖, or the residual itself is, or the next direction would be: the recurrence would only
+inflate noise. F = Σ_i ‖w_i‖²/ρ_i² ≥ 1/(σ²_min + Λ) of all that the space has seen then turns the gradient into an
+error, and where this is not small enough, directions are left that float64 does not tell from those of no effect: the
+decay has not converged.
+
 Golub & Kahan (1965), SIAM J. Numer. Anal. B 2(2). Paige & Saunders (1982), "LSQR", ACM Trans. Math. Softw. 8(1), with
-the damping of its section 2. Frommer & Maass (1999), SIAM J. Sci. Comput. 20(5), for one space under all shifts.
-Meurant & Tichý (2013), Numer. Algorithms 62(2), for the bound.
+the damping of its section 2 and F from its section 5.4. Frommer & Maass (1999), SIAM J. Sci. Comput. 20(5), for one
+space under all shifts. Meurant & Tichý (2013), Numer. Algorithms 62(2), for the bound.
 """
 
 from __future__ import annotations
@@ -41,6 +47,9 @@ Counts: TypeAlias = NDArray[np.intp]
 BLOCK, BLOCK_ENTRIES, STRIP = 32, 2**23, 4096
 # Eigenvalues of AᵀA below this part of the largest count as 0 when Λ is smaller still.
 RANK = 1e-20
+# Lengths and gradients below this many ε of what they are computed from are rounding error, and directions that A
+# shortens to this many ε of its norm.
+ROUNDING, VANISHED = 8.0, 1e3
 # ‖∇J‖∞ ≤ GRADIENT · tol · ‖∇J(0)‖∞: half of it by the recurrence, half for what the recurrence may have drifted.
 GRADIENT = 10.0
 
@@ -131,15 +140,16 @@ def solve(
     # √(max p) ‖∇J‖₂ is an upper bound of ‖∇J‖∞ that needs no look at the vectors.
     slope_limit = GRADIENT / 2 * tol * steepest / (operator.decay_roots.max(initial=0.0) or 1.0)
     rotations = Rotations(precisions, left, right, tol=tol, slope_limit=slope_limit)
-    taken = 0
+    taken, longest = 0, right
     while rotations.active.any() and taken < max_iter:
         image = operator.apply(right_vector)
         left_vector *= -right
         left_vector += operator.rooted(image)
-        left_vector, left = normalised(operator.reproject(left_vector))
+        left_vector, left = normalised(operator.reproject(left_vector), ROUNDING * EPSILON * longest)
+        longest = np.maximum(longest, np.hypot(left, right))  # ‖A v_k‖
         following = operator.adjoint(left_vector)
         following -= left * right_vector
-        following, right = normalised(following)
+        following, right = normalised(following, ROUNDING * EPSILON * longest)
         before = rotations.active.copy()
         gain, ratio, slope = rotations.turn(left, right)
         step = Step(right_vector, following, image, gain, ratio, slope, before, rotations.active.copy())
@@ -147,7 +157,7 @@ def solve(
             follower.follow(step)
         right_vector = following
         taken += 1
-    return Outcome(~rotations.active, rotations.iterations, GRADIENT * tol * steepest, 1 + 2 * taken)
+    return Outcome(rotations.converged, rotations.iterations, GRADIENT * tol * steepest, 1 + 2 * taken)
 
 
 class Rotations:
@@ -165,7 +175,11 @@ class Rotations:
         self._node, self._bound = np.zeros(shape), np.zeros(shape)
         self._tol, self._slope_limit = tol, slope_limit[..., None]
         self._floor = np.square(4 * EPSILON * left)
+        # ‖w_k‖² for orthonormal v, F, the largest ‖A v_k‖², and gradient and 2 J as they are.
+        self._length, self._inverse, self._size = np.ones(shape), np.zeros(shape), np.square(right)
+        self._slope, self._twice_objective = self._rho * self._phi, np.square(self._phi)
         self.active = finite & (left * right > 0)
+        self.converged = ~self.active
         self.iterations = np.zeros(shape, dtype=np.intp)
 
     def turn(self, left: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:
@@ -182,13 +196,34 @@ class Rotations:
         rho = np.hypot(damped, left)
         cosine, sine = quotient(damped, rho), quotient(left, rho)
         phi, self._phi, self._rho = cosine * self._phi, sine * self._phi, -cosine * right
+        self._size = np.maximum(self._size, np.square(right) + np.square(left))
+        unresolved = self._precisions <= EPSILON * self._size
+        inverse = self._inverse + quotient(self._length, np.square(rho))
+        self._finish(unresolved & (inverse * self._size * (VANISHED * EPSILON) ** 2 >= 1.0), self._estimate())
         gain, ratio, slope = self.active * quotient(phi, rho), quotient(sine * right, rho), sine * phi * right
         self.iterations += self.active
         self._bound = tightened(self._bound, self._node, np.square(phi), np.square(slope))
-        twice_objective = np.square(self._phi) + self._absorbed
-        precise = self._bound <= np.maximum(np.square(self._tol) * twice_objective, self._floor)
-        self.active &= ~(precise & (np.abs(slope) <= self._slope_limit))
+        self._inverse, self._length = inverse, 1.0 + np.square(ratio) * self._length
+        self._slope, self._twice_objective = slope, np.square(self._phi) + self._absorbed
+        rounded = np.abs(slope) <= ROUNDING * EPSILON * np.sqrt(self._size * self._twice_objective)
+        self._finish(unresolved & (rounded | (self._twice_objective <= self._floor)), self._estimate())
+        self._finish(self._precise(self._bound), self._bound)
         return gain, ratio, slope
+
+    def _estimate(self) -> Floats:
+        """Of ‖e_k‖², where no bound is in reach."""
+        return np.minimum(np.square(self._slope) * self._inverse, self._twice_objective)
+
+    def _precise(self, bound: Floats) -> Booleans:
+        """Where a bound of ‖e_k‖² and the gradient are within tolerance."""
+        allowed = np.maximum(np.square(self._tol) * self._twice_objective, self._floor)
+        found: Booleans = (bound <= allowed) & (np.abs(self._slope) <= self._slope_limit)
+        return found
+
+    def _finish(self, here: Booleans, bound: Floats) -> None:
+        """Stop some decays; they have converged where their bound says so."""
+        self.converged |= self.active & here & self._precise(bound)
+        self.active &= ~here
 
 
 class Combination:
@@ -279,9 +314,10 @@ def norm(vectors: Floats) -> Floats:
     return lengths
 
 
-def normalised(vectors: Floats) -> tuple[Floats, Floats]:
-    """Vectors of length 1 in place of those given, zeros for zeros, and the lengths."""
+def normalised(vectors: Floats, rounding: Floats | float = 0.0) -> tuple[Floats, Floats]:
+    """Vectors of length 1 in place of those given, zeros for those up to a length of rounding, and the lengths."""
     lengths = norm(vectors)
+    lengths *= lengths > rounding
     vectors *= quotient(np.ones_like(lengths), lengths)
     return vectors, lengths
 

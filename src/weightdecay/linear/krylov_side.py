@@ -1,20 +1,23 @@
 """The sparse side: folds, models and their degrees of freedom through Krylov spaces, for X that is never densified.
 
 Solutions are iterative: they stop on a bound of their error, with gradients that are computed anew, and the status says
-"krylov" or "not converged". Degrees of freedom and log determinants are estimates, ± the error that the status tells.
+"krylov" or "not converged". Losses that have not converged are nan, models that have not come with a warning. Degrees
+of freedom and log determinants are estimates, ± the error that the status tells.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.design import Design
-from weightdecay.linear.fold_split import squeeze, summarise
+from weightdecay.linear.fold_split import of_scores, summarise
 from weightdecay.linear.krylov import MAX_ITER, TOL, KrylovFolds, open_folds
 from weightdecay.linear.krylov_traces import Traces, n_unpenalised, sampled_spectrum
 from weightdecay.linear.krylov_whole import KrylovPath, KrylovWhole, open_whole
@@ -24,8 +27,7 @@ from weightdecay.linear.whole import Models
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Scorer, Split
-from weightdecay.tuning.scoring import loss_of_predictions
-from weightdecay.tuning.selection import from_folds
+from weightdecay.tuning.scoring import losses_of_targets
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -121,6 +123,11 @@ class Krylov:
 
     def _models(self, precisions: Array) -> Models:
         path, traces = self._path(precisions), self._traces(precisions)
+        late = ~path.converged.all(axis=1)
+        if late.any():
+            count = f"{int(late.sum())} of {len(precisions)}"
+            note = f"{count} models have not converged; raise max_iter or give larger decays"
+            warnings.warn(note, ConvergenceWarning, stacklevel=6)
         rank = n_unpenalised(self.whole.operator)
         return Models(
             coef=path.coef,
@@ -188,7 +195,7 @@ class KrylovSplit:
         loss = np.stack([loss for loss, _ in answers], axis=1)
         status = np.array([status for _, status in answers]).T
         if scoring is not None:
-            return from_folds(decays, loss[:, :, 0], np.ones(len(loss)), self.folds.repeat, status, among=among)
+            return of_scores(decays, loss, self.folds, status, among)
         weight = np.array([self.rows.s[test].sum() for _, test in self.folds.splits()])
         return summarise(decays, loss, weight, self.folds, status, among)
 
@@ -198,33 +205,32 @@ class KrylovSplit:
         found = part.predictions(decays * self.rows.weight_sum, tol=self.tol, max_iter=self.max_iter)
         (test,) = found.rows
         Y, predicted = self.rows.Y[test] - self.offset[test], np.swapaxes(found.predictions[0], 1, 2)
-        record = of_rows(decays, [((Y[:, None, :] - predicted) ** 2, self.rows.s[test])], among)
+        square = np.where(found.converged[0].T, (Y[:, None, :] - predicted) ** 2, np.nan)
+        record = of_rows(decays, [(square, self.rows.s[test])], among)
         status = _status(found.converged, found.iterations)
         return replace(record, status=status, targets=tuple(replace(one, status=status) for one in record.targets))
 
     def _solved(self, precisions: Array, scoring: Scorer | None) -> tuple[Array, NDArray[np.str_]]:
-        """Losses (F, L, t), or (F, L, 1) for scorers, and how they were computed (F, L)."""
+        """Losses (F, L, t), or (F, L, 1 or 1 + t) for scorers, and how they were computed (F, L)."""
         losses, statuses = [], []
         for part in self.parts:
             if scoring is None:
                 errors = part.squared_errors(precisions, tol=self.tol, max_iter=self.max_iter)
-                losses.append(errors.loss.transpose(0, 2, 1))
+                losses.append(np.where(errors.converged, errors.loss, np.nan).transpose(0, 2, 1))
                 statuses.append(_status(errors.converged, errors.iterations))
                 continue
             found = part.predictions(precisions, tol=self.tol, max_iter=self.max_iter)
-            losses.append(np.array(list(self._scores(found.rows, found.predictions, scoring)))[:, :, None])
+            scores = np.stack(list(self._scores(found.rows, found.predictions, scoring)))
+            losses.append(np.where(np.asarray(found.converged.all(axis=1))[:, :, None], scores, np.nan))
             statuses.append(_status(found.converged, found.iterations))
         return np.concatenate(losses), np.concatenate(statuses)
 
-    def _scores(
-        self, tests: tuple[Index, ...], predictions: tuple[Array, ...], scorer: Scorer
-    ) -> Iterator[list[float]]:
-        """−score of every fold's predictions (n_f, t, L)."""
+    def _scores(self, tests: tuple[Index, ...], predictions: tuple[Array, ...], scorer: Scorer) -> Iterator[Array]:
+        """−score (L, 1 or 1 + t) of every fold's predictions (n_f, t, L)."""
         for test, predicted in zip(tests, predictions, strict=True):
-            X, Y = self.rows.X[test], squeeze(self.rows.Y[test])
             weight = None if self.rows.weight is None else self.rows.weight[test]
             whole = np.moveaxis(predicted, 2, 0) + self.offset[test]
-            yield [loss_of_predictions(scorer, X, Y, squeeze(one), weight) for one in whole]
+            yield losses_of_targets(scorer, self.rows.X[test], self.rows.Y[test], whole, weight)
 
 
 def _status(converged: NDArray[np.bool_], iterations: Index) -> NDArray[np.str_]:

@@ -19,6 +19,9 @@ from weightdecay.linear.workers import shared_out
 
 Array = NDArray[np.float64]
 
+# A sum of squared residuals below this share of the terms that cancel in it has lost too many digits.
+CANCELLED = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -63,6 +66,12 @@ class Moments:
         linear = coef @ self.zz[1:, 0]
         offset = intercept * (intercept * self.zz[0, 0] + 2 * linear - 2 * self.zy[0])
         return np.asarray(self.yy - 2 * crossed + quadratic + offset)
+
+    def errors(self, coef: Array, intercept: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """`residual_sum`, and for which of the L models too few of its digits are left."""
+        found = self.residual_sum(coef, intercept)
+        lost = found < CANCELLED * self.magnitude(coef, intercept) / len(self.zz)
+        return found, np.asarray(lost.any(axis=1))
 
     def magnitude(self, coef: Array, intercept: Array) -> Array:
         """An upper bound of the terms that cancel in `residual_sum`, by Cauchy's inequality; shape (L, t)."""
@@ -128,6 +137,34 @@ def gather(
     if not all(cell.finite for part in cells for cell in part):
         raise OutOfRangeError
     return cells
+
+
+def gather_extents(
+    rows: Rows, labels: Sequence[NDArray[np.int32]], n_cells: Sequence[int]
+) -> list[tuple[Array, Array]]:
+    """Smallest and largest values (cells, p) of the columns in every cell of every partition, in one pass.
+
+    Rows without weight do not count. Moments cannot tell a constant column from one whose variance is small beside its
+    distance from the shift; these can.
+    """
+    found = [(np.full((cells, rows.p), np.inf), np.full((cells, rows.p), -np.inf)) for cells in n_cells]
+    s = rows.s
+    for block, part in row_blocks(rows.X):
+        for (least, greatest), label in zip(found, labels, strict=True):
+            mine = np.where(s[block] > 0, label[block], -1)
+            order = np.argsort(mine, kind="stable")[np.count_nonzero(mine < 0) :]
+            cells, starts = np.unique(mine[order], return_index=True)
+            if len(cells):
+                values = part[order]
+                least[cells] = np.minimum(least[cells], np.minimum.reduceat(values, starts, axis=0))
+                greatest[cells] = np.maximum(greatest[cells], np.maximum.reduceat(values, starts, axis=0))
+    return found
+
+
+def constant_columns(extents: tuple[Array, Array], cells: Sequence[int]) -> NDArray[np.bool_]:
+    """Which columns (p,) hold a single value in some cells together."""
+    least, greatest = (one[list(cells)] for one in extents)
+    return np.asarray(least.min(axis=0) == greatest.max(axis=0))
 
 
 def _sums(

@@ -57,13 +57,7 @@ def _newton(whole: Whole, precision: float, coef: Array, intercept: Array) -> tu
     roles, S = reduced.roles, reduced.weight_sum
     y_mean = gradient.zy[0] / S if whole.design.fit_intercept else np.zeros(whole.rows.t)
     xy = gradient.zy[1:] - S * np.outer(reduced.mean, y_mean)
-    exempt_y = reduced.exempt_y
-    if len(roles.exempt):
-        from weightdecay.linear.design import symmetric_solve
-
-        xx = whole.moments.zz[1:, 1:][np.ix_(roles.exempt, roles.exempt)]
-        xx = xx - S * np.outer(reduced.mean[roles.exempt], reduced.mean[roles.exempt])
-        exempt_y = symmetric_solve(xx, xy[roles.exempt])
+    exempt_y = reduced.exempt_root @ (reduced.exempt_root.T @ xy[roles.exempt])
     r = (xy[roles.decayed] - reduced.exempt_x.T @ xy[roles.exempt]) / roles.scale[:, None]
     u = ((coef - whole.centre)[:, roles.decayed] * roles.scale).T
     r = r - precision * u

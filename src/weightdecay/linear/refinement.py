@@ -7,6 +7,7 @@ solution itself is kept as unevaluated pairs and rounded once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -19,6 +20,7 @@ from weightdecay.linear.saddle import Question, SaddleSystem, ScaledProblem
 from weightdecay.linear.scaled_design import RowScale
 
 _MAX_STEPS = 30
+_CONVERGED = 1e-9  # a last correction that leaves the coefficients nine digits
 _ENOUGH = 2.0**-54  # a last correction below half a unit in the last place of every coefficient
 _INVISIBLE = 2.0**-50  # corrections that stop halving below this are no reason to change to a slower arithmetic
 _FEW_COLUMNS = 200  # up to which the rows of the penalty are no burden, even where the data have fewer of their own
@@ -129,23 +131,32 @@ def solve_refined(
     problem = ScaledProblem.of(X, rows, question, ladder[0])
     y = np.asarray(rows.take(Y, slice(None)), dtype=np.float64)
     exponent = problem.target_exponent(y)
-    system, correction = _factorised(problem, problem.target(y, exponent, ladder[0]))
-    solution, steps, last = _refine(system, correction, ladder)
+    last = np.inf
+    for attempt in _factorised(problem, problem.target(y, exponent, ladder[0])):
+        refined = _refine(*attempt, ladder)
+        if refined[2] < last:
+            (system, correction), (solution, steps, last) = attempt, refined
+        if last <= _CONVERGED:
+            break
     coef, intercept = problem.original_units(system, solution, exponent)
     return RefinedSolution(coef, intercept, correction.condition, steps, last, correction.rank - int(fit_intercept))
 
 
-def _factorised(problem: ScaledProblem, target: Pair) -> tuple[SaddleSystem, Correction]:
-    """The system in the units, and with the factorisation, that its regularity asks for."""
+def _factorised(problem: ScaledProblem, target: Pair) -> Iterator[tuple[SaddleSystem, Correction]]:
+    """The system in the units, and with the factorisation, that its regularity asks for, and what else there is.
+
+    A penalty may make a design regular that still asks for more digits than its factorisation has: equal rows with
+    different targets, of which only a small penalty keeps the coefficients.
+    """
     system = problem.in_column_units(target)
     n, q = system.design.shape
     if n >= q or q <= _FEW_COLUMNS:
         qr = StackedQR.of(system.design, np.sqrt(system.weight), system.penalty.hi)
         if qr.regular:
-            return system, qr
+            yield system, qr
     system = problem.in_penalty_units(target)
     root = np.sqrt(system.weight)
-    return system, LeastPenalty.of(system.design, root, system.tie.hi, system.ratio, limit=system.limit)
+    yield system, LeastPenalty.of(system.design, root, system.tie.hi, system.ratio, limit=system.limit)
 
 
 def _refine(system: SaddleSystem, correction: Correction, ladder: tuple[Arithmetic, ...]) -> tuple[Pair, int, float]:

@@ -31,6 +31,7 @@ from weightdecay.tuning.protocol import Facts, Scorer, Split
 Array = NDArray[np.float64]
 
 FARTHEST = 305.0  # powers of ten within which candidates are
+MADE_DENSE = 2**26  # numbers of a sparse X up to which refinement makes it dense: 512 MiB, and about a minute
 SPAN = (-7.0, 1.0)  # decades of Λ around the trace of G over p: nothing shrinks to everything shrinks
 
 
@@ -213,9 +214,14 @@ class RidgeProblem:
         """The model again by an orthogonal factorisation with residuals in extended precision."""
         if self.side.name == "krylov":
             note = "not converged: more digits need max_iter or a larger decay"
-            warnings.warn(note, ConvergenceWarning, stacklevel=4)
+            warnings.warn(note, ConvergenceWarning, stacklevel=5)
             return coef, intercept, note
-        dense = self.rows.X if isinstance(self.rows.X, np.ndarray) else self.rows.X.toarray()
+        sparse = not isinstance(self.rows.X, np.ndarray)
+        if sparse and self.rows.n * self.rows.p > MADE_DENSE:
+            note = f"exact, but not refined: {self.rows.n} × {self.rows.p} sparse numbers are too many to be made dense"
+            warnings.warn(f"{note}; a larger decay needs no refinement", ConvergenceWarning, stacklevel=5)
+            return coef, intercept, note
+        dense = self.rows.X.toarray() if sparse else self.rows.X
         centre = self.centre if self.centre.any() else None
         refined = solve_refined(
             dense,
@@ -230,6 +236,7 @@ class RidgeProblem:
         note = f"refined in extended precision (condition {refined.condition:.1e}, {refined.steps} steps)"
         if not refined.correction <= 1e-9:
             note += f", not converged: the last correction was {refined.correction:.0e} of a coefficient"
+            warnings.warn(note, ConvergenceWarning, stacklevel=5)
         return refined.coef, refined.intercept, note
 
     def estimator(self, decay: float | Array) -> Any:

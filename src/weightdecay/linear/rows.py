@@ -83,11 +83,22 @@ def fingerprint(rows: Rows) -> float:
     return float(np.sum(some, dtype=np.float64) + rows.Y[:: max(1, rows.n // FEW)].sum() + rows.weight_sum)
 
 
-def row_blocks(X: Any, minimum: int = 0, share: Share = WHOLE) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
-    """All rows of a share once, in dense blocks; the only reader of tall data's rows: a count of them counts passes."""
+def row_blocks(
+    X: Any, minimum: int = 0, share: Share = WHOLE, maximum: int | None = None
+) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
+    """All rows of a share once, in dense blocks; the only reader of tall data's rows: a count of them counts passes.
+
+    Parameters
+    ----------
+    X : ndarray or sparse CSR array of shape (n, p)
+    minimum, maximum : int
+        Rows of a block, where its bytes would make them fewer or more.
+    share : (int, int)
+    """
     n, p = X.shape
     number, of = share
-    size = min(max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16), max(-(-n // of), 1))
+    size = max(BLOCK_BYTES // (8 * max(p, 1)), minimum, 16)
+    size = max(1, min(size, -(-n // of), maximum or size))
     for start in range(number * size, n, of * size):
         block = slice(start, min(n, start + size))
         part = X[block]

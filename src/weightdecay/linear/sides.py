@@ -5,6 +5,7 @@ Each side answers the same questions; `ridge` asks them and never how.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -14,18 +15,23 @@ from numpy.typing import NDArray
 
 from weightdecay.linear.accuracy import TINY, enough
 from weightdecay.linear.design import Design
-from weightdecay.linear.dual import DualFit, dual_models, fit_duals
-from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit
+from weightdecay.linear.dual import DualFit, arranged, fit_duals, in_order, left_out
+from weightdecay.linear.dual_models import dual_models
+from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit, FoldFit
 from weightdecay.linear.fold_split import open_folds
 from weightdecay.linear.leave_one_out import LeaveOneOut
 from weightdecay.linear.moments import Moments, total
 from weightdecay.linear.polish import polished
-from weightdecay.linear.rows import Rows
+from weightdecay.linear.rows import Rows, column_blocks, sample_mean
 from weightdecay.linear.whole import Models, Whole, open_whole, spectral_sums
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Split
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Amplification of rounding errors up to which coefficients of wide data need no refinement.
+SAFE = 1e5
 
 
 class Side(Protocol):
@@ -107,7 +113,7 @@ class Tall:
 
 @dataclass(frozen=True, eq=False)
 class Wide:
-    """n × n kernels."""
+    """n × n kernels, and triangles where those would cost digits."""
 
     rows: Rows
     design: Design
@@ -115,71 +121,99 @@ class Wide:
     name: str = "kernel"
 
     @cached_property
+    def _centre_shift(self) -> Array:
+        """From where the columns are counted in what the centre predicts; an intercept absorbs it."""
+        return sample_mean(self.rows.X) if self.design.fit_intercept else np.zeros(self.rows.p)
+
+    @cached_property
     def offset(self) -> Array:
-        """What the centre predicts, (n, t)."""
-        if not self.centre.any():
-            return np.zeros((self.rows.n, self.rows.t))
-        return np.asarray(self.rows.X @ self.centre.T, dtype=np.float64)
+        """What the centre predicts, (n, t), up to a constant per target."""
+        found = np.zeros((self.rows.n, self.rows.t))
+        for block, part in column_blocks(self.rows.X) if self.centre.any() else ():
+            found += (part - self._centre_shift[block]) @ self.centre[:, block].T
+        return found
+
+    def _fits(self, pairs: Sequence[tuple[Index, Index]]) -> Iterator[DualFit]:
+        """Training sets through kernels."""
+        return fit_duals(self.rows, self.design, pairs, self.rows.Y - self.offset)
+
+    def _triangular_fits(self, pairs: Sequence[tuple[Index, Index]]) -> Iterator[DualFit]:
+        """The same through triangles."""
+        rows, design, lengths, order = self._arranged
+        for fit in fit_duals(rows, design, pairs, rows.Y - self.offset, lengths):
+            yield fit if order is None else in_order(fit, order)
+
+    @cached_property
+    def _arranged(self) -> tuple[Rows, Design, Array, Index | None]:
+        """The columns and the lengths that triangles ask for."""
+        return arranged(self.rows, self.design)
+
+    @cached_property
+    def _everything(self) -> tuple[Index, Index]:
+        """All rows with weight train, and none is tested."""
+        return np.flatnonzero(self.rows.s > 0), np.zeros(0, dtype=np.intp)
 
     @cached_property
     def whole(self) -> DualFit:
         """All rows with weight as one training set."""
-        used = np.flatnonzero(self.rows.s > 0)
-        (fit,) = fit_duals(self.rows, self.design, [used], [used], self.rows.Y - self.offset)
+        (fit,) = self._fits([self._everything])
         return fit
+
+    @cached_property
+    def triangular(self) -> DualFit:
+        """The same through a triangle, when something needs it."""
+        (fit,) = self._triangular_fits([self._everything])
+        return fit
+
+    def without(self, fit: DualFit, place: int) -> DualFit:
+        """Either of these without one of its training rows."""
+        return left_out(fit, place, self._arranged[2] if fit.triangular else None, self.rows.p)
 
     def split(self, folds: Folds) -> Split:
         """A kernel per training set."""
         if folds.leave_one_out:
-            return DualLeaveOneOut(self.rows, self.whole, self.offset)
+            return DualLeaveOneOut(self.rows, self, self.offset)
         pairs = [(train[self.rows.s[train] > 0], test) for train, test in folds.splits()]
-        trains, tests = [train for train, _ in pairs], [test for _, test in pairs]
-        fits = fit_duals(self.rows, self.design, trains, tests, self.rows.Y - self.offset)
+        fits = [FoldFit.of(fit) for fit in self._fits(pairs)]
         if "whole" not in vars(self):
-            vars(self)["_size"] = _trace(fits[0]) * self.rows.weight_sum / float(fits[0].root @ fits[0].root)
-        return DualSplit(self.rows, folds, fits, self.offset)
+            share = self.rows.weight_sum / float(self.rows.s[pairs[0][0]].sum())
+            vars(self)["_size"] = float(fits[0].d.sum()) * share
+
+        def triangles(which: list[int]) -> Iterator[FoldFit]:
+            return (FoldFit.of(fit) for fit in self._triangular_fits([pairs[f] for f in which]))
+
+        return DualSplit(self.rows, folds, fits, self.offset, triangles)
 
     def models(self, precisions: Array) -> Models:
-        """From the factorised kernel."""
-        coef, intercept = dual_models(self.rows, self.whole, precisions)
-        residual, duals = self.whole.training_residuals(precisions), self.whole.duals(precisions)
-        K, _ = self.whole.projected
-        rss = np.einsum("lmt,lmt->lt", residual, residual)
-        finite = np.where(np.isfinite(precisions), precisions, 0.0)[:, None]
-        shrunk = rss + finite * np.einsum("lmt,lmt->lt", duals, K @ duals)
-        eigenvalues = self._eigenvalues()
-        df, log_det = spectral_sums(eigenvalues, precisions)
-        df = df + self.whole.basis.shape[1] - int(self.design.fit_intercept)
-        exact = np.zeros(len(precisions), dtype=bool)
-        undecayed = self.whole.basis.shape[1]
+        """From the factorised kernel, or the triangle."""
+        exact = ~self.whole.trusted(precisions)
+        L, t, undecayed = len(precisions), self.rows.t, self.whole.sets.rank
+        coef, intercept = np.empty((L, t, self.rows.p)), np.empty((L, t))
+        rss, shrunk, df, log_det = np.empty((L, t)), np.empty((L, t)), np.empty(L), np.empty(L)
+        for mask in (~exact, exact):
+            if not mask.any():
+                continue
+            fit = self.triangular if mask is exact else self.whole
+            coef[mask], intercept[mask] = dual_models(self.rows, fit, precisions[mask])
+            rss[mask], shrunk[mask] = fit.sums(precisions[mask])
+            df[mask], log_det[mask] = spectral_sums(fit.d, precisions[mask], 0.0)
+        df += undecayed - int(self.design.fit_intercept)
+        intercept -= self.centre @ self._centre_shift
         return Models(coef + self.centre, intercept, rss, shrunk, df, log_det, exact, undecayed)
 
-    def _eigenvalues(self) -> Array:
-        """Of the kernel, from whichever factorisation is there."""
-        spectrum = self.whole.__dict__.get("spectrum")
-        return np.asarray(self.whole.factor.eigenvalues if spectrum is None else spectrum.eigenvalues)
-
     def solution(self, precision: float) -> tuple[Array, Array, bool]:
-        """From the factorised kernel."""
+        """From the factorised kernel, or from the triangle where it is better."""
         models = self.models(np.array([precision]))
-        if np.isinf(precision):
-            return models.coef[0], models.intercept[0], True
-        d = np.maximum(self._eigenvalues(), 0.0)
-        positive = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)]
-        condition = (d.max(initial=1.0) + precision) / (positive.min(initial=1.0) + precision)
         many = self.rows.n * self.rows.p * self.rows.t > TINY
-        return models.coef[0], models.intercept[0], bool(many and condition <= 1e5)
+        fit = self.triangular if models.exact[0] else self.whole
+        safe = np.isinf(precision) or (many and fit.condition(precision) <= SAFE)
+        return models.coef[0], models.intercept[0], bool(safe)
 
     @cached_property
     def _size(self) -> float:
         """Trace of the kernel; a fold that was factorised before tells it well enough."""
-        return _trace(self.whole)
+        return float(self.whole.d.sum())
 
     def scale(self) -> float:
         """Trace of the kernel."""
         return self._size
-
-
-def _trace(fit: DualFit) -> float:
-    """Sum of the eigenvalues of a kernel."""
-    return float(np.trace(fit.projected[0]))

@@ -7,6 +7,7 @@ and the least-norm solution at Λ = 0. Both are LAPACK's; nothing here divides b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,8 @@ from scipy.linalg import lapack
 Array = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
+# Lengths of columns beyond whose ratio a common decomposition would cost the short ones their digits.
+GRADED = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +47,7 @@ class Tridiagonal:
         q, t = self.z.shape
         Z = np.empty((len(precisions), q, t))
         for row, precision in zip(Z, precisions, strict=True):
-            *_, row[...], info = lapack.dptsv(self.d + precision, self.e, self.z)
-            if info:
-                row[...] = np.nan
+            row[...] = _positive_solve(self.d + precision, self.e, self.z)
         return np.swapaxes(self._rotated(np.swapaxes(Z, 0, 1).reshape(q, -1), "N").reshape(q, len(Z), t), 0, 1)
 
     def _rotated(self, B: Array, trans: str) -> Array:
@@ -56,6 +57,8 @@ class Tridiagonal:
     @cached_property
     def eigenvalues(self) -> Array:
         """Eigenvalues of G, ascending."""
+        if not len(self.e):  # which LAPACK's wrapper refuses
+            return self.d
         values, info = lapack.dsterf(self.d, self.e)
         return np.asarray(values if info == 0 else np.linalg.eigvalsh(_dense(self.d, self.e)))
 
@@ -71,12 +74,19 @@ class Tridiagonal:
         x = np.cos(np.arange(q, dtype=np.float64) * 2.3) + 0.1
         smallest = largest
         for _ in range(4):
-            *_, y, info = lapack.dptsv(self.d + floor, self.e, (x / np.linalg.norm(x)).reshape(q, 1))
-            if info:
+            x = _positive_solve(self.d + floor, self.e, (x / np.linalg.norm(x)).reshape(q, 1))[:, 0]
+            if np.isnan(x[0]):
                 return 0.0, largest
-            x = y[:, 0]
             smallest = 1.0 / float(np.linalg.norm(x))
         return max(smallest - floor, 0.0), largest
+
+
+def _positive_solve(d: Array, e: Array, B: Array) -> Array:
+    """T⁻¹ B for a tridiagonal T; nan where it is not positive definite."""
+    if not len(e):  # which LAPACK's wrapper refuses
+        return B / np.where(d > 0, d, np.nan)[:, None]
+    *_, X, info = lapack.dptsv(d, e, B)
+    return np.full_like(B, np.nan) if info else np.asarray(X)
 
 
 def rotated(reflectors: Array, tau: Array, B: Array, trans: str) -> Array:
@@ -138,28 +148,74 @@ class Diagonal:
         flat = scaled.reshape(m, len(precisions) * t)
         return np.swapaxes((self.V @ flat).reshape(len(self.V), len(precisions), t), 0, 1)
 
-    @property
-    def eigenvalues(self) -> Array:
-        """Eigenvalues, the left-out ones as zeros."""
-        return np.concatenate([np.zeros(len(self.V) - len(self.d)), self.d])
 
+def diagonal(G: Array, r: Array, size: float | None = None) -> Diagonal:
+    """Eigendecomposition of G; eigenvalues below q·ε of the largest are taken as zero.
 
-def diagonal(G: Array, r: Array) -> Diagonal:
-    """Eigendecomposition of G; eigenvalues below q·ε of the largest are taken as zero."""
+    Where columns were projected out, what they leave may be rounding error as a whole: `size` is then the largest
+    eigenvalue, or a bound of it, *before* the projection, and the cut is measured against that.
+    """
     d, V = np.linalg.eigh(G) if len(G) else (np.zeros(0), np.zeros((0, 0)))
-    keep = d > len(d) * EPS * (d[-1] if len(d) else 0.0)
+    keep = d > rounding(d, size)
     V = V[:, keep]
     return Diagonal(V, d[keep], V.T @ r)
 
 
-def singular(X: Array, Y: Array, n: int) -> Diagonal:
+def rounding(eigenvalues: Array, size: float | None = None) -> float:
+    """Up to where eigenvalues of a matrix of this order are rounding error, given its size before projections."""
+    return float(len(eigenvalues) * EPS * max(eigenvalues.max(initial=0.0), size or 0.0))
+
+
+def rank_tolerance(q: int, n: int) -> float:
+    """The rounding error of a QR decomposition of q columns and n rows, relative to the columns' lengths."""
+    return (64 + q + 4 * math.sqrt(n)) * EPS
+
+
+def singular(X: Array, Y: Array, n: int, size: Array | float | None = None) -> Diagonal:
     """The same for G = XᵀX from X (m, q) itself, so that small eigenvalues keep their digits; r = XᵀY.
 
-    Singular values at the rounding error of a QR decomposition of n rows are taken as zero.
+    Singular values at the rounding error of a QR decomposition of n rows are taken as zero. Where columns were
+    projected out, `size` is the length of the columns *before* that, one for all or (q,), and the cut is measured
+    against it. Columns of very different lengths keep their digits, and their directions, each by itself.
     """
     if 0 in X.shape:
         return Diagonal(np.zeros((X.shape[1], 0)), np.zeros(0), np.zeros((0, Y.shape[1])))
-    U, sigma, Vt = np.linalg.svd(X, full_matrices=False)
-    keep = sigma > (64 + X.shape[1] + 4 * n**0.5) * EPS * sigma[0]
-    order = np.flatnonzero(keep)[::-1]
-    return Diagonal(Vt[order].T, sigma[order] ** 2, sigma[order, None] * (U[:, order].T @ Y))
+    U, sigma, V = _decomposed(X, n, size, complete=False)
+    U, sigma, V = U[:, ::-1], sigma[::-1], V[:, ::-1]
+    return Diagonal(V, sigma**2, sigma[:, None] * (U.T @ Y))
+
+
+def left_vectors(X: Array, n: int, size: Array) -> tuple[Array, Array]:
+    """Singular values of X (m, q) beyond rounding error, and their left vectors, completed to (m, m)."""
+    if 0 in X.shape:
+        return np.zeros(0), np.eye(len(X))
+    U, sigma, _ = _decomposed(X, n, size, complete=True)
+    return sigma, U
+
+
+def _decomposed(X: Array, n: int, size: Array | float | None, *, complete: bool) -> tuple[Array, Array, Array]:
+    """U, singular values beyond rounding error, and V; U of as many columns as there are values unless complete.
+
+    Lengths that differ much are decomposed by one-sided rotations, which keep the digits that columns of length 1 have.
+
+    Source: Z. Drmač and K. Veselić, *New fast and accurate Jacobi SVD algorithm*, SIAM J. Matrix Anal. Appl. 29, 2008.
+    """
+    tolerance = rank_tolerance(X.shape[1], n)
+    lengths = np.broadcast_to(0.0 if size is None else size, X.shape[1])
+    largest = float(lengths.max())
+    graded = largest > GRADED * lengths.min()
+    if graded:
+        lengths = np.where(lengths > 0, lengths, largest)
+        X, largest = X / lengths, 1.0
+    U, sigma, Vt = np.linalg.svd(X, full_matrices=complete)
+    rank = int(np.count_nonzero(sigma > tolerance * max(sigma[0], largest)))
+    sigma, V = sigma[:rank], Vt[:rank].T
+    if graded and rank:
+        square = np.zeros((len(lengths), len(lengths)))  # what is rounding error becomes rows of zeros
+        square[:rank] = (lengths[:, None] * V * sigma).T
+        sigma, left, V, scale, _, info = lapack.dgejsv(square, joba=3)
+        if info:  # pragma: no cover - fifty sweeps have always been enough
+            raise ArithmeticError(f"dgejsv: {info}")
+        sigma, V = sigma[:rank] * (scale[0] / scale[1]), V[:, :rank]
+        U[:, :rank] = U[:, :rank] @ left[:rank, :rank]
+    return U if complete else U[:, :rank], sigma, V

@@ -14,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from weightdecay.linear.design import Design, Roles
+from weightdecay.linear.design import Constancy, Design, Roles
 from weightdecay.linear.moments import Shift
 from weightdecay.linear.rows import Rows, row_blocks
-from weightdecay.linear.spectrum import EPS, Diagonal, singular
+from weightdecay.linear.spectrum import EPS, Diagonal, rank_tolerance, singular
 
 Array = NDArray[np.float64]
+
+# Shares of its distance from the shift up to which a column's spread in a triangle is rounding error, and may be.
+CONSTANT, PERHAPS_CONSTANT = 16 * EPS, 1e-11
 
 
 def triangle(A: Array) -> Array:
     """R of the QR decomposition of A (m, k), shape (min(m, k), k)."""
     m, k = A.shape
+    if m == 0:
+        return A
     factor, _, _, info = lapack.dgeqrf(A, lwork=64 * max(k, 1), overwrite_a=0)
     if info:  # pragma: no cover - LAPACK refuses only malformed arguments
         raise ArithmeticError(f"dgeqrf: argument {-info}")
@@ -62,31 +67,27 @@ def gather_triangles(
     return found
 
 
-def inverted(head: Array) -> Array:
-    """Pseudo-inverse of a triangle whose columns may have any size: least norm where each has length 1."""
-    norm = np.sqrt(np.einsum("ij,ij->j", head, head))
-    norm = np.where(norm > 0, norm, 1.0)
-    return np.asarray(np.linalg.pinv(head / norm, rcond=4 * EPS * max(len(head), 1)) / norm[:, None])
-
-
 @dataclass(frozen=True, eq=False)
 class TriangularFit:
-    """A training set as a triangle, solved by a singular value decomposition of its decayed part."""
+    """A training set as a triangle, solved by a singular value decomposition of its decayed part.
+
+    Parameters
+    ----------
+    diagonal : Diagonal
+        Of the decayed part.
+    inverse : ndarray of shape (h, rank)
+        From orthonormal coordinates of the undecayed part to coefficients of intercept and exempt columns.
+    undecayed_y, undecayed_x : ndarray of shape (rank, t), (rank, q)
+        Targets and decayed columns in those coordinates.
+    """
 
     diagonal: Diagonal
-    head: Array  # (h, h) triangle of intercept and exempt columns
-    head_y: Array  # (h, t)
-    head_x: Array  # (h, q)
+    inverse: Array
+    undecayed_y: Array
+    undecayed_x: Array
     roles: Roles
     p: int
     fit_intercept: bool
-    rss: Array  # (t,) what intercept and exempt columns leave of the targets
-    weight_sum: float
-
-    @property
-    def spectrum(self) -> Diagonal:
-        """The factorisation."""
-        return self.diagonal
 
     def models(self, precisions: Array) -> tuple[Array, Array]:
         """Coefficients (L, t, p) and intercepts (L, t) about the shift; Λ = 0 gives the least-penalty solution."""
@@ -95,41 +96,66 @@ class TriangularFit:
         L, t, _ = decayed.shape
         coef = np.zeros((L, t, self.p))
         coef[:, :, self.roles.decayed] = decayed
-        rest = self.head_y.T - decayed @ self.head_x.T  # (L, t, h)
-        rest = rest @ inverted(self.head).T
+        rest = self.undecayed_y.T - np.swapaxes(U, 1, 2) @ self.undecayed_x.T  # (L, t, rank)
+        rest = rest @ self.inverse.T
         start = int(self.fit_intercept)
         coef[:, :, self.roles.exempt] = rest[:, :, start:]
         return coef, rest[:, :, 0] if self.fit_intercept else np.zeros((L, t))
 
 
-def fit_triangle(parts: Sequence[Array], design: Design, t: int, n: int) -> TriangularFit:
+def fit_triangle(parts: Sequence[Array], design: Design, t: int, n: int, constancy: Constancy) -> TriangularFit:
     """Combine cells' triangles into a training set of about n rows and factorise it."""
     R = triangle(np.concatenate(parts)) if len(parts) > 1 else parts[0]
     p = R.shape[1] - 1 - t
     S = float(R[:, 0] @ R[:, 0])
     centred = R[1:, 1 : 1 + p]
     variance = np.einsum("ij,ij->j", centred, centred) / S
-    size = np.sqrt(variance + R[0, 1 : 1 + p] ** 2 / S)
+    size, spread = np.sqrt(variance + R[0, 1 : 1 + p] ** 2 / S), np.sqrt(variance)
     # A triangle holds a spread to ε of the distance from the shift; moments hold only its square to ε.
-    roles = design.roles(variance, np.sqrt(variance) <= 16 * EPS * size)
+    constant = spread <= CONSTANT * size
+    unknown = (spread <= PERHAPS_CONSTANT * size) & ~constant
+    if unknown.any():
+        constant |= unknown & constancy()
+    roles = design.roles(variance, constant)
     first = np.concatenate([[0] if design.fit_intercept else [], 1 + roles.exempt]).astype(np.intp)
     order = np.concatenate([first, 1 + roles.decayed, np.arange(1 + p, 1 + p + t)])
-    R = triangle(R[:, order])
     h, q = len(first), len(roles.decayed)
-    height = min(h, len(R))
-    body = R[height:, h : h + q] / roles.scale
-    body_y = R[height:, h + q :]
+    R = triangle(R[:, order])
+    R[:, h : h + q] /= roles.scale
+    inverse, inside, outside = split_undecayed(R, h, n)
     return TriangularFit(
-        singular(body, body_y, n),
-        R[:height, :h],
-        R[:height, h + q :],
-        R[:height, h : h + q],
+        singular(outside[:, :q], outside[:, q:], n, S**0.5 * size[roles.decayed] / roles.scale),
+        inverse,
+        inside[:, q:],
+        inside[:, :q],
         roles,
         p,
         design.fit_intercept,
-        np.einsum("it,it->t", body_y, body_y),
-        S,
     )
+
+
+def split_undecayed(R: Array, h: int, n: int) -> tuple[Array, Array, Array]:
+    """What the first h columns of a triangle of n rows span, and what they leave of the others.
+
+    Returns
+    -------
+    inverse : ndarray of shape (h, rank)
+        From orthonormal coordinates to coefficients, the least where each column has length 1.
+    inside : ndarray of shape (rank, k − h)
+        The other columns in those coordinates.
+    outside : ndarray of shape (m, k − h)
+        And across them: columns that repeat each other take away no more than one does.
+    """
+    head, rest = R[:h, :h], R[:h, h:]
+    if h < 2 and (h == 0 or head[0, 0] != 0.0):
+        return 1.0 / head, rest, R[h:, h:]
+    norm = np.sqrt(np.einsum("ij,ij->j", head, head))
+    norm = np.where(norm > 0, norm, 1.0)
+    U, sigma, Vt = np.linalg.svd(head / norm)
+    rank = int(np.count_nonzero(sigma > rank_tolerance(h, n) * sigma[0]))
+    rest = U.T @ rest
+    outside = R[h:, h:] if rank == len(head) else np.concatenate([rest[rank:], R[h:, h:]])
+    return Vt[:rank].T / sigma[:rank] / norm[:, None], rest[:rank], outside
 
 
 def residual_sum(R: Array, coef: Array, intercept: Array) -> Array:

@@ -130,7 +130,7 @@ def _exponent(size: float) -> int | None:
 
 
 def scaled(X: Any, Y: Array, scaling: Scaling) -> tuple[Any, Array]:
-    """Columns and targets divided by their powers of two; copies only what changes."""
+    """Columns, dense or CSR, and targets divided by their powers of two; copies only what changes."""
     if scaling.columns is not None:
         if sparse.issparse(X):
             X = X.astype(np.float64).copy()

@@ -15,13 +15,13 @@ from weightdecay.linear.accuracy import (
     perturbed_lengths,
     stacked_triangle,
 )
-from weightdecay.linear.design import Design, Reduced, reduce
+from weightdecay.linear.design import Design, Reduced, Roles, reduce
 from weightdecay.linear.fold_split import SMALL, GramFit
 from weightdecay.linear.leave_one_out import Rotation
-from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
+from weightdecay.linear.moments import Moments, Shift, choose_shift, constant_columns, gather, gather_extents
 from weightdecay.linear.rows import Rows
-from weightdecay.linear.spectrum import Diagonal, diagonal, tridiagonal
-from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, inverted, residual_sum
+from weightdecay.linear.spectrum import Diagonal, diagonal, rounding, tridiagonal
+from weightdecay.linear.triangles import TriangularFit, fit_triangle, gather_triangles, residual_sum
 
 Array = NDArray[np.float64]
 
@@ -86,7 +86,12 @@ class Whole:
     @cached_property
     def reduced(self) -> Reduced:
         """The decayed part."""
-        return reduce(self.moments, self.design)
+        return reduce(self.moments, self.design, self._constant)
+
+    def _constant(self) -> NDArray[np.bool_]:
+        """Which columns hold a single value, when something needs it: another pass."""
+        (extents,) = gather_extents(self.rows, [np.zeros(self.rows.n, dtype=np.int32)], [1])
+        return constant_columns(extents, [0])
 
     @cached_property
     def fit(self) -> GramFit:
@@ -108,12 +113,7 @@ class Whole:
     @cached_property
     def triangular(self) -> TriangularFit:
         """The decayed part from the triangle, diagonalised."""
-        return fit_triangle([self.triangle], self.design, self.rows.t, self.rows.n)
-
-    def triangular_condition(self, precision: float) -> float:
-        """Condition number of G + ΛI on the directions that are not rounding error."""
-        d = self.triangular.diagonal.d
-        return float((d[-1] + precision) / (d[0] + precision)) if len(d) and np.isfinite(precision) else 1.0
+        return fit_triangle([self.triangle], self.design, self.rows.t, self.rows.n, self._constant)
 
     def expected_error(self, precision: float, models: Models, *, from_moments: bool) -> float:
         """Largest relative error that rounding has probably left in the first of these models, which is for Λ."""
@@ -146,55 +146,41 @@ class Whole:
 
     def models(self, precisions: Array) -> Models:
         """Models at prior precisions Λ (0 and inf allowed)."""
-        exact = np.ones(len(precisions), dtype=bool) if self.small else ~self.fit.trusted(precisions)
         L, t = len(precisions), self.rows.t
-        coef, intercept = np.empty((L, t, self.rows.p)), np.empty((L, t))
-        rss, df, log_det, shrunk = np.empty((L, t)), np.empty(L), np.empty(L), np.empty((L, t))
-        for mask, fit, spectrum in self._sides(exact):
-            coef[mask], intercept[mask] = fit.models(precisions[mask])
-            if fit is self.__dict__.get("triangular"):
-                rss[mask] = residual_sum(self.triangle, coef[mask], intercept[mask])
-            else:
-                rss[mask] = np.maximum(self.moments.residual_sum(coef[mask], intercept[mask]), 0.0)
-            df[mask], log_det[mask] = spectral_sums(spectrum, precisions[mask])
+        coef, intercept, rss = np.empty((L, t, self.rows.p)), np.empty((L, t)), np.empty((L, t))
+        df, log_det = np.empty(L), np.empty(L)
+        exact = np.ones(L, dtype=bool) if self.small else ~self.fit.trusted(precisions)
+        if not exact.all():
+            coef, intercept = self.fit.models(np.where(exact, np.inf, precisions))
+            rss, lost = self.moments.errors(coef, intercept)
+            df, log_det = spectral_sums(self.fit.factor.eigenvalues, precisions)
+            exact |= lost
+        if exact.any():
+            coef[exact], intercept[exact] = self.triangular.models(precisions[exact])
+            rss[exact] = residual_sum(self.triangle, coef[exact], intercept[exact])
+            df[exact], log_det[exact] = spectral_sums(self.triangular.diagonal.d, precisions[exact], 0.0)
         roles = self.triangular.roles if exact.any() else self.reduced.roles
         scaled = coef[:, :, roles.decayed] * roles.scale
         finite = np.where(np.isfinite(precisions), precisions, 0.0)
         shrunk = rss + finite[:, None] * np.einsum("ltq,ltq->lt", scaled, scaled)
-        undecayed = self._undecayed(triangular=bool(exact.any()))
+        undecayed = (self.triangular.inverse if exact.any() else self._head_root[1]).shape[1]
         df += undecayed - int(self.design.fit_intercept)
         coef = coef + self.centre
         intercept = intercept + self.shift.y - coef @ self.shift.x
         return Models(coef, intercept, rss, shrunk, df, log_det, exact & (not self.small), undecayed)
 
-    def _undecayed(self, *, triangular: bool) -> int:
-        """Rank of intercept and exempt columns: copies of one column count once."""
-        if triangular:
-            head = self.triangular.head
-            norm = np.sqrt(np.einsum("ij,ij->j", head, head))
-            return int(np.linalg.matrix_rank(head / np.where(norm > 0, norm, 1.0), tol=1e-13)) if head.size else 0
-        return int(self._head_root[1].shape[1])
-
     @cached_property
     def _head_root(self) -> tuple[NDArray[np.intp], Array]:
         """Intercept and exempt columns among (1, x), and the inverse square root of their block of the moments."""
-        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + self.reduced.roles.exempt]).astype(np.intp)
-        if not len(head):
-            return head, np.zeros((0, 0))
-        block = self.moments.zz[np.ix_(head, head)]
-        root = np.sqrt(np.maximum(np.diagonal(block), np.finfo(float).tiny))
-        d, V = np.linalg.eigh(block / np.outer(root, root))
-        keep = d > 1e-13
-        return head, (V[:, keep] / np.sqrt(d[keep])) / root[:, None]
-
-    def _sides(self, exact: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], GramFit | TriangularFit, Array]]:
-        """Which decays go through the moments and which through the triangle."""
-        sides: list[tuple[NDArray[np.bool_], GramFit | TriangularFit, Array]] = []
-        if (~exact).any():
-            sides.append((~exact, self.fit, self.fit.factor.eigenvalues))
-        if exact.any():
-            sides.append((exact, self.triangular, self.triangular.diagonal.eigenvalues))
-        return sides
+        reduced = self.reduced
+        exempt, root = reduced.roles.exempt, reduced.exempt_root
+        if not self.design.fit_intercept:
+            return 1 + exempt, root
+        inverse = np.zeros((1 + len(exempt), 1 + root.shape[1]))
+        inverse[0, 0] = reduced.weight_sum**-0.5
+        inverse[0, 1:] = -reduced.mean[exempt] @ root
+        inverse[1:, 1:] = root
+        return np.concatenate([[0], 1 + exempt]), inverse
 
     def rotation(self) -> Rotation:
         """Rows to eigen-coordinates, from the triangle where the moments would cost digits."""
@@ -205,35 +191,38 @@ class Whole:
         return self._rotation_of_triangle()
 
     def _rotation_of_triangle(self) -> Rotation:
-        """Through the head's pseudo-inverse."""
+        """In the coordinates of the factorised triangle."""
         fit = self.triangular
-        inverse = inverted(fit.head) if fit.head.size else np.zeros(fit.head.shape[::-1])
-        return self._assembled(fit.roles.exempt, inverse, (fit.diagonal, fit.roles, fit.head_x), fit.head_y)
+        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + fit.roles.exempt]).astype(np.intp)
+        return self._assembled((head, fit.inverse), (fit.diagonal, fit.roles, fit.undecayed_x), fit.undecayed_y)
 
     def _rotation_of_moments(self) -> Rotation:
         """Through the inverse square root of the undecayed block of the moments."""
         roles, moments = self.reduced.roles, self.moments
         head, inverse = self._head_root
-        head_x = inverse.T @ moments.zz[np.ix_(head, 1 + roles.decayed)]
-        return self._assembled(roles.exempt, inverse, (self.diagonal, roles, head_x), inverse.T @ moments.zy[head])
+        undecayed_x = inverse.T @ moments.zz[np.ix_(head, 1 + roles.decayed)] / roles.scale
+        return self._assembled((head, inverse), (self.diagonal, roles, undecayed_x), inverse.T @ moments.zy[head])
 
-    def _assembled(self, exempt: NDArray[np.intp], inverse: Array, parts: tuple, base: Array) -> Rotation:  # type: ignore[type-arg]
+    def _assembled(
+        self, undecayed: tuple[NDArray[np.intp], Array], decayed: tuple[Diagonal, Roles, Array], base: Array
+    ) -> Rotation:
         """The maps of `Rotation` from the inverse root (head, h) of the undecayed block."""
-        spectrum, roles, head_x = parts
-        head = np.concatenate([[0] if self.design.fit_intercept else [], 1 + exempt]).astype(np.intp)
-        scaled = spectrum.V / roles.scale[:, None]
+        (head, inverse), (spectrum, roles, undecayed_x) = undecayed, decayed
         A = np.zeros((1 + self.rows.p, spectrum.V.shape[1]))
-        A[1 + roles.decayed] = scaled
-        A[head] -= inverse @ (head_x @ scaled)
+        A[1 + roles.decayed] = spectrum.V / roles.scale[:, None]
+        A[head] -= inverse @ (undecayed_x @ spectrum.V)
         N = np.zeros((1 + self.rows.p, inverse.shape[1]))
         N[head] = inverse
-        return Rotation(A, N, base, spectrum, (self.shift.x, self.shift.y), self.centre)
+        return Rotation(A, N, base, spectrum, head, roles, (self.shift.x, self.shift.y), self.centre)
 
 
-def spectral_sums(eigenvalues: Array, precisions: Array) -> tuple[Array, Array]:
-    """Σ d/(d + Λ) and Σ log(1 + d/Λ) over positive eigenvalues, each (L,)."""
-    d = np.maximum(eigenvalues, 0.0)
-    d = d[d > len(d) * np.finfo(float).eps * d.max(initial=0.0)][:, None]
+def spectral_sums(eigenvalues: Array, precisions: Array, cut: float | None = None) -> tuple[Array, Array]:
+    """Σ d/(d + Λ) and Σ log(1 + d/Λ) over eigenvalues above `cut`, each (L,).
+
+    A factorisation that has left out what is rounding error gives 0; without a cut eigenvalues are measured against
+    the largest.
+    """
+    d = eigenvalues[eigenvalues > (rounding(eigenvalues) if cut is None else cut)][:, None]
     with np.errstate(divide="ignore"):
         return (d / (d + precisions)).sum(axis=0), np.log1p(d / precisions).sum(axis=0)
 

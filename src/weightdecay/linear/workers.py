@@ -8,8 +8,9 @@ Threads that read different rows meet only once, at the end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 from weightdecay.linear.rows import WHOLE, Share
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # What the workers' own results may take together; beyond it products are large, and a BLAS divides them well.
@@ -55,6 +57,32 @@ def shared_out(work: Callable[[Share], T], n_rows: int, result_bytes: int) -> li
         return [work(WHOLE)]
     with _one_thread.each(), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, [(number, workers) for number in range(workers)]))
+
+
+def in_order(work: Callable[[S], T], items: Iterable[S], n_rows: int) -> Iterator[T]:
+    """What workers make of the items, in the order of the items, with no more of it waiting than there are workers.
+
+    Parameters
+    ----------
+    work : callable of one item
+        Its products release the interpreter's lock.
+    items : iterable
+        Read by the caller's thread.
+    n_rows : int
+        Of all items together.
+    """
+    workers = min(allowed_threads(), n_rows // FEWEST_ROWS)
+    if workers < 2:
+        yield from map(work, items)
+        return
+    with _one_thread.each(), ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[T]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager

@@ -61,10 +61,11 @@ def _edge(tuning: Tuning, given: bool) -> Iterator[Finding]:
 
 def _at_the_edge(tuning: Tuning, what: str, word: str) -> Finding:
     """WD001 in words."""
+    which = "best of the decays" if len(tuning.decays) > 1 else "only decay"
     return Finding(
         "WD001",
         "warning",
-        f"the {'best of the decays' if len(tuning.decays) > 1 else 'only decay'} given, {brief(tuning.decay_min)}, {what}",
+        f"the {which} given, {brief(tuning.decay_min)}, {what}",
         f"give {word} decays, or leave decays=None and the grid is extended until it brackets the best",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,17 @@ def loss_of_predictions(scorer: Scorer, X: Any, y: Array, prediction: Array, wei
             f"the scoring cannot judge predictions of numbers ({str(error).rstrip('.')}); give a scorer of regression "
             "that suits the target, such as 'r2' or 'neg_mean_absolute_error'"
         ) from error
+
+
+def losses_of_targets(scorer: Scorer, X: Any, Y: Array, predictions: Iterable[Array], weight: Array | None) -> Array:
+    """−score of L predictions (m, t) of Y (m, t): of all targets together, then of each where there are several.
+
+    Shape (L, 1), or (L, 1 + t).
+    """
+    parts: list[Any] = [slice(None), *range(Y.shape[1])] if Y.shape[1] > 1 else [0]
+    return np.array(
+        [[loss_of_predictions(scorer, X, Y[:, part], one[:, part], weight) for part in parts] for one in predictions]
+    )
 
 
 def loss_of_model(scorer: Scorer, model: Any, X: Any, y: NDArray[Any], weight: Array | None) -> float:
