@@ -232,6 +232,15 @@ def test_a_row_that_rules_a_sparse_column_is_told_where_it_changes_the_folds() -
     assert "WD009" not in findings(rare, y, standardize=False)
 
 
+def test_two_rows_are_no_leak_and_an_only_column_is_not_to_be_dropped() -> None:
+    X, y = data(9)
+    assert "WD007" not in findings(np.column_stack([X, y]), y)
+    assert "WD007" in findings(*[(np.column_stack([one, target]), target) for one, target in [data(10)]][0])
+    year = np.arange(40.0)[:, None]
+    (only,) = (one for one in findings(year, np.cos(year[:, 0])).values() if one.code == "WD008")
+    assert "drop" not in only.remedy and "no other column" in only.remedy
+
+
 def test_few_rows() -> None:
     assert "WD010" in findings(*data(29))
     assert "WD010" not in findings(*data(30))

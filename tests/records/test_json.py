@@ -169,6 +169,31 @@ def test_json_of_something_else_is_told(text: str, missing: str) -> None:
         Tuning.from_json(text)
 
 
+def test_a_file_name_is_no_json() -> None:
+    with pytest.raises(ValueError, match=r"this is not JSON \(.*\); give what Tuning\.to_json\(\) wrote, not the name"):
+        Tuning.from_json("heart.csv")
+
+
+def test_paths_are_equal_number_by_number() -> None:
+    X, y = [[1.0], [2.0], [4.0]], [1.0, 2.0, 3.0]
+    path, same, other = (
+        wd.path(wd.LinearRegression(), X, y, decays) for decays in ([0.0, 1.0], [0.0, 1.0], [0.0, 2.0])
+    )
+    assert path == same and path != other and path != "a path"
+    assert some().path == Tuning.from_json(some().to_json()).path
+
+
+def test_records_print_as_a_line_and_a_tuning_as_its_verdict() -> None:
+    tuning = some()
+    assert str(tuning) == tuning.verdict
+    assert repr(tuning).startswith("Tuning(Fake, ") and "\n" not in repr(tuning)
+    assert repr(tuning.path) == f"DecayPath({len(tuning.decays)} decays from 0 to inf, 2 columns)"
+    assert (
+        repr(FakeProblem((valley(0.1),)).split(None).held_out(np.array([1.0])))
+        == "HeldOut(1 decays, 4 folds, 1 targets)"
+    )
+
+
 @given(st.lists(st.lists(st.floats(), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_arrays_of_any_floats_come_back_bit_for_bit(values: list[list[float]]) -> None:
     array = np.array(values)

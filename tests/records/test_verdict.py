@@ -40,7 +40,11 @@ def linear(problem: FakeProblem, **more: Any) -> Tuning:
         (0.123456, "0.1235"),
         (1e-4, "0.0001"),
         (9.99e-5, "9.990e-05"),
-        (999999.0, "1e+06"),
+        (999999.0, "1.000e+06"),
+        (177612.3, "177600"),
+        (99995.0, "100000"),
+        (4300.0, "4300"),
+        (0.00012345, "0.0001234"),
         (1e6, "1.000e+06"),
         (-12.0, "-12"),
         (3000.06, "3000"),
@@ -83,7 +87,10 @@ def test_a_rules_decay_that_was_not_tried_gets_no_loss_of_its_neighbour() -> Non
         return 0.123456789
 
     first = lines(tuned(FakeProblem((valley(0.1),)), rule=rule))[0]
-    assert first == "Use decay = 0.1235 (rule rule; the best is 1 at 0.1)."
+    assert first == (
+        "Use decay = 0.1235 (rule rule; not among the decays tried, so that its loss is not known; "
+        "the best is 1 at 0.1)."
+    )
     first = lines(tuned(FakeProblem((valley(0.1),)), rule=lambda *_: math.inf))[0]
     assert "held-out" not in first
 
@@ -194,7 +201,7 @@ def test_what_habits_cost(mean: float, paired: float, text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("decays", [[0.0, 1000.0], [1000.0, math.inf], [1000.0]])
+@pytest.mark.parametrize("decays", [[0.0, 1000.0], [1000.0, math.inf], [1000.0, 3000.0]])
 def test_decays_given_that_a_habit_beats_are_called_given(decays: list[float]) -> None:
     tuning = tuned(FakeProblem((valley(1.0),), default=1.0), decays)
     first, second, third, _ = lines(tuning)
@@ -203,7 +210,7 @@ def test_decays_given_that_a_habit_beats_are_called_given(decays: list[float]) -
     assert "sklearn alpha=1 (decay = 1) by -" in third
     (finding,) = (one for one in tuning.findings if one.code == "WD001")
     assert "is worse than sklearn alpha=1 (decay 1), which was not among them" in finding.message
-    assert finding.remedy.startswith("give more" if len(decays) > 1 and decays[0] == 0.0 else "give smaller")
+    assert finding.remedy.startswith("give more" if decays[0] == 0.0 else "give smaller")
 
 
 def test_a_habit_between_the_decays_given_that_is_hardly_better_is_no_fault_of_theirs() -> None:
@@ -212,9 +219,33 @@ def test_a_habit_between_the_decays_given_that_is_hardly_better_is_no_fault_of_t
     assert lines(tuning)[0].startswith("Use decay = 1.15 (") and not tuning.findings
 
 
-def test_a_window_of_no_width_has_no_factor() -> None:
-    second = lines(tuned(FakeProblem((valley(1.0),), noise=0.01), [1.0]))[1]
-    assert "factor" not in second and "of the decays given, only 1 is within 1 % of the best" in second
+def test_a_single_decay_cannot_tell_whether_it_matters() -> None:
+    tuning = tuned(FakeProblem((valley(1.0),), noise=0.01), [1.0])
+    assert lines(tuning)[1] == "Whether it matters a single decay cannot tell; line 3 compares it with others."
+
+
+def test_no_decay_among_given_decays_is_not_said_to_be_best_of_all() -> None:
+    tuning = tuned(FakeProblem((lambda decays: rising(1.0)(np.abs(decays - 0.01)),)), [0.0, math.inf])
+    assert tuning.reference("sklearn alpha=1").mean < tuning.mean[0]  # type: ignore[union-attr]
+    assert lines(tuning)[0].startswith("Of the decays given, use 0 (")
+
+
+def test_where_nothing_is_decayed_any_decay_will_do() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    tuning = wd.tune(wd.LinearRegression(decay_weights=[0.0, 0.0]), X, X[:, 0] + rng.standard_normal(60))
+    first, second, _, fourth = lines(tuning)
+    assert first.startswith("Any decay will do: it changes nothing here, since nothing that varies is decayed (")
+    assert second == "It does not matter: all decays give the same predictions."
+    assert fourth == "The same strength elsewhere: any."
+
+
+def test_the_best_setting_of_a_space_is_named() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 2))
+    space = {"fit_intercept": [True, False]}
+    tuning = wd.tune(wd.LinearRegression(), X, X[:, 0] + 5 + rng.standard_normal(60), space=space)
+    assert " with fit_intercept=True (rule min; held-out" in lines(tuning)[0]
 
 
 def test_a_score_that_gains_nothing_on_the_constant_model_is_compared_with_itself() -> None:
@@ -299,12 +330,23 @@ def test_every_estimator_gets_its_own_units(name: str, text: str) -> None:
     assert lines(tuning)[3] == f"The same strength elsewhere: {text}."
 
 
+def test_targets_are_told_by_name_and_only_if_they_are_few() -> None:
+    def first(tuning: Tuning) -> str:
+        return lines(tuning)[0].removeprefix("Use a decay of its own for each of ").split(" (")[0]
+
+    tuning = tuned(FakeProblem((valley(0.1), falling(1.0), valley(1.0))))
+    assert first(replace(tuning, target_names=("a", "b", "c"))) == "3 targets: a 0.1, b infinity, c 1"
+    assert first(tuned(FakeProblem((valley(0.1),) * 3))) == "3 targets: 0.1 for all"
+    assert first(tuned(FakeProblem(tuple(valley(10.0**k) for k in range(-3, 3))))) == "6 targets: 0.001 to 100"
+
+
 def test_several_targets() -> None:
     problem = FakeProblem((valley(0.1), falling(1.0, 4.0, 8.0), valley(1.0, depth=0.005)))
     tuning = tuned(problem)
     first, second, third, fourth = lines(tuning)
     assert first == (
-        "Use a decay of its own for each of 3 targets: 0.1 to infinity (rule min; held-out loss 2, 4 folds)."
+        "Use a decay of its own for each of 3 targets: 0.1, infinity, 1 "
+        "(rule min; held-out loss averaged over targets 2, 4 folds)."
     )
     assert (
         second == "It matters for 2 of 3 targets, it hardly matters for 1 of 3 targets; "

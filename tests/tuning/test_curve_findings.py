@@ -116,6 +116,21 @@ def test_a_criterion_that_disagrees_at_little_cost_is_not_told() -> None:
     assert codes(tuned(FakeProblem((valley(0.1),), noise=0.1, opinion={"gcv": valley(10.0)}))) == ["WD012"]
 
 
+@pytest.mark.parametrize(("scoring", "told"), [("−neg_mean_absolute_error", False), ("−r2", True)])
+def test_criteria_of_squared_errors_are_not_held_against_other_scores(scoring: str, told: bool) -> None:
+    problem = FakeProblem((valley(0.1),), opinion={"gcv": valley(10.0)})
+    assert codes(tuned(problem, scoring=scoring, scorer=lambda *_: 0.0)) == (["WD012"] if told else [])
+
+
+def test_a_second_minimum_that_is_far_worse_is_no_news() -> None:
+    def curve(decays: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            x = np.clip(np.log10(decays), -30, 30)
+        return 1.0 + np.minimum((x + 2) ** 2, 0.6 + 0.4 * np.minimum(np.abs(x - 2), 1.0))
+
+    assert codes(tuned(FakeProblem((curve,), low=-4, high=4))) == []
+
+
 def test_a_criterion_whose_best_lies_beyond_the_decays_given_is_not_told() -> None:
     problem = FakeProblem((valley(0.1),), opinion={"evidence": valley(1.0)})
     assert codes(tuned(problem, [0.05, 0.1, 0.3])) == []

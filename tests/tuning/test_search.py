@@ -92,7 +92,7 @@ def test_a_flat_curve_costs_no_search_and_takes_the_largest_decay() -> None:
     assert tuning.decay == math.inf
     assert len(tuning.decays) <= 11
     assert tuning.window == (0.0, math.inf)
-    assert "hardly matters" in tuning.verdict
+    assert "It does not matter: all decays give the same predictions." in tuning.verdict
 
 
 def test_a_dip_beside_no_decay_is_not_missed() -> None:
@@ -248,6 +248,14 @@ def test_all_that_is_read_off_a_search_is_what_a_dense_grid_tells(curve: Any, no
     ours, theirs = (max(one.decay_1se, least) for one in (found, truth))
     assert ours == theirs or -0.126 < math.log10(ours / theirs) < 1 / 31
     assert len(found.decays) < 90
+
+
+def test_the_plausible_range_of_a_coarse_grid_is_interpolated_in_standard_errors() -> None:
+    problem = FakeProblem((valley(0.3, 0.2),), noise=0.05)
+    coarse, truth = tuned(problem, 10.0 ** np.arange(-3.5, 3, 1.0)), tuned(problem, DENSE)
+    for ours, theirs in zip(coarse.plausible, truth.plausible, strict=True):
+        assert 0 < theirs < math.inf and abs(math.log10(ours / theirs)) < 0.25
+    assert coarse.plausible[0] < coarse.decay < coarse.plausible[1]
 
 
 def test_infinite_decay_within_one_standard_error_is_what_1se_takes() -> None:

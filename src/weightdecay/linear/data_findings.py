@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 SPREAD = 100.0  # ratio of standard deviations that one decay cannot serve
 LEAK = 0.98  # share of the target's variance that one column explains alone
+FEW_FOR_LEAK = 10  # rows below which any column may explain the target by chance
 TWIN = 1 - 1e-10  # correlation of columns that are one and the same
 DEPENDENT = 1e-10  # eigenvalue of the correlations below which a combination of columns is (almost) zero
 ZERO = 1e-12  # share of the largest singular value that rounding leaves of zero
@@ -241,7 +242,7 @@ def _equal_columns(rows: Rows, used: NDArray[np.intp]) -> list[tuple[int, int]]:
 
 def _leaks(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     """WD007: a column that is almost the target."""
-    if problem.rows.p < 2:
+    if problem.rows.p < 2 or problem.rows.n_positive < FEW_FOR_LEAK:
         return
     square = (statistics.correlation**2).max(axis=1)
     where = np.flatnonzero(square > LEAK)
@@ -273,7 +274,9 @@ def _identifiers(problem: Opened) -> Iterator[Finding]:
             "WD008",
             "warning",
             f"{_named(problem, found)} {verb} the rows (every whole number once), like an identifier",
-            f"drop {it}; if the order of rows means time, hold out the latest rows instead of random ones",
+            f"drop {it}, unless the order of rows means time: then hold out later rows by earlier ones"
+            if problem.rows.p > len(found)
+            else "if it is time, hold out later rows by earlier ones; there is no other column to learn from",
         )
 
 

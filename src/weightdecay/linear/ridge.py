@@ -171,7 +171,7 @@ class RidgeProblem:
         status = models.status or tuple("exact (triangular)" if exact else "exact" for exact in models.exact)
         if self.single:
             coef, intercept, loss = coef[:, 0], intercept[:, 0], loss[:, 0]
-        return DecayPath(decays, coef, intercept, models.df, loss, status, self.columns)
+        return DecayPath(decays, coef, intercept, models.df, loss, status, self.columns, self.target_names)
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Generalised cross-validation and restricted likelihood, each (L,) or (L, t).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.records.frozen import freeze
+from weightdecay.records.frozen import freeze, same
 
 Array = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ class DecayPath:
     decays : ndarray of shape (L,)
         λ, ascending unless the caller gave another order; 0 and inf are allowed.
     coef : ndarray of shape (L, p), or (L, t, p) for t targets or classes
-        Coefficients in the units of the columns.
+        Coefficients, in ``units``.
     intercept : ndarray of shape (L,) or (L, t)
     df : ndarray of shape (L,)
         Effective degrees of freedom, the intercept excluded.
@@ -31,6 +31,10 @@ class DecayPath:
         How each model was computed and how exact it is.
     columns : tuple of str
         Names of the p columns.
+    target_names : tuple of str
+        Names of the targets, where they have some.
+    units : str
+        What the coefficients are in the units of: the columns, but for what a Pipeline made of them.
 
     Examples
     --------
@@ -47,6 +51,17 @@ class DecayPath:
     train_loss: Array
     status: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    units: str = "the units of the columns"
 
     def __post_init__(self) -> None:
         freeze(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DecayPath) and same(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        L, *_, p = self.coef.shape
+        return f"DecayPath({L} decays from {self.decays.min():.4g} to {self.decays.max():.4g}, {p} columns)"

@@ -14,3 +14,14 @@ def freeze(record: Any) -> None:
             view = value.view()
             view.flags.writeable = False
             object.__setattr__(record, name, view)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two records of a kind hold the same, arrays number by number, nan being the same as nan."""
+    pairs = ((value, vars(other)[name]) for name, value in vars(one).items())
+    return all(
+        np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+        if isinstance(mine, np.ndarray)
+        else mine == theirs
+        for mine, theirs in pairs
+    )

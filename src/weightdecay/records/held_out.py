@@ -62,6 +62,10 @@ class HeldOut:
     def __post_init__(self) -> None:
         freeze(self)
 
+    def __repr__(self) -> str:
+        F, L = self.loss.shape
+        return f"HeldOut({L} decays, {F} folds, {len(self.targets) or 1} targets)"
+
     @property
     def mean(self) -> Array:
         """Weighted mean loss ΣW_f L_f/ΣW_f over the folds, shape (L,)."""

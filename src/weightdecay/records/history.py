@@ -49,3 +49,6 @@ class History:
 
     def __post_init__(self) -> None:
         freeze(self)
+
+    def __repr__(self) -> str:
+        return f"History(decay {self.decay:.4g}, {len(self.loss) - 1} epochs: {self.message})"

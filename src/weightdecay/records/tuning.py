@@ -368,6 +368,12 @@ class Tuning:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tuning) and self.to_dict() == other.to_dict()
 
+    def __str__(self) -> str:
+        return self.verdict
+
+    def __repr__(self) -> str:
+        return f"Tuning({self.model_name}, {len(self.decays)} decays, {self.cv}: {verdict(self).splitlines()[0]})"
+
     def __copy__(self) -> Tuning:
         return self
 

@@ -23,7 +23,12 @@ def read_tuning(text: str) -> Tuning:
     ValueError
         When the text is not JSON, or not that of a `Tuning`.
     """
-    data = json.loads(text)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"this is not JSON ({error}); give what Tuning.to_json() wrote, not the name of a file"
+        ) from None
     missing = [name for name in (*PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
     if missing:
         raise ValueError(f"this JSON is not a Tuning: it lacks {missing[0]!r}; give what Tuning.to_json() wrote")
@@ -59,8 +64,17 @@ def _path(data: dict[str, Any] | None) -> DecayPath | None:
     """A path from its JSON form."""
     if data is None:
         return None
-    arrays = {name: numbers(data[name]) for name in ("decays", "coef", "intercept", "df", "train_loss")}
-    return DecayPath(**arrays, status=tuple(data["status"]), columns=tuple(data["columns"]))
+    return DecayPath(
+        decays=numbers(data["decays"]),
+        coef=numbers(data["coef"]),
+        intercept=numbers(data["intercept"]),
+        df=numbers(data["df"]),
+        train_loss=numbers(data["train_loss"]),
+        status=tuple(data["status"]),
+        columns=tuple(data["columns"]),
+        target_names=tuple(data["target_names"]),
+        units=data["units"],
+    )
 
 
 def _from_dict(data: dict[str, Any]) -> Tuning:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightdecay.decay.units import convert
+from weightdecay.records.jsonable import encode
 from weightdecay.records.shares import gains
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
 }
 # Share of a loss by which a decay beyond those given must be better to say that it is.
 BETTER = 1e-4
+# Relative difference of losses that is rounding.
+SAME = 1e-13
+# Targets up to which the verdict tells each one's decay.
+FEW_TARGETS = 5
 # Penalties that have no L2 part at all; where a tool scales both parts alike, any mix gives the same number.
 PURE_L1 = ("Lasso",)
 
@@ -47,7 +52,12 @@ def brief(value: float) -> str:
     """A number in at most four significant digits."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "undefined" if math.isnan(value) else "infinity" if value > 0 else "−infinity"
-    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.3e}"
+    rounded = float(f"{value:.4g}")
+    if not 1e-4 <= abs(rounded) < 1e6:
+        return f"{value:.3e}"
+    places = max(0, 3 - math.floor(math.log10(abs(rounded))))
+    text = f"{rounded:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def verdict(tuning: Tuning) -> str:
@@ -78,6 +88,12 @@ def beaten(tuning: Tuning) -> Reference | None:
     return min(better, key=lambda one: one.mean, default=None)
 
 
+def nothing_decayed(tuning: Tuning) -> bool:
+    """Whether no decay changes anything, from none to infinity."""
+    losses = [*tuning.mean.tolist(), *(one.mean for one in tuning.references)]
+    return bool(max(losses) - min(losses) <= SAME * abs(min(losses)))
+
+
 def near_best(tuning: Tuning) -> str:
     """What the tolerance allows, in words that follow a subject."""
     constant = tuning.reference("infinite decay")
@@ -89,15 +105,45 @@ def near_best(tuning: Tuning) -> str:
 def _choice(tuning: Tuning) -> str:
     """The decay to use."""
     if tuning.targets:
-        values = [one.decay for one in tuning.targets]
-        return f"Use a decay of its own for each of {len(values)} targets: {brief(min(values))} to {brief(max(values))}"
-    if beaten(tuning) is not None:
+        return _choice_of_targets(tuning)
+    if nothing_decayed(tuning):
+        return "Any decay will do: it changes nothing here, since nothing that varies is decayed"
+    if beaten(tuning) is not None or (tuning.decay == 0 and _better_than_none(tuning)):
         return f"Of the decays given, use {brief(tuning.decay)}"
     if tuning.decay == 0:
         return "Use no decay (decay = 0): shrinking the weights does not help here"
     if math.isinf(tuning.decay):
         return "Use infinite decay: the decayed columns do not help to predict, the fit without them is as good"
     return f"Use decay = {brief(tuning.decay)}"
+
+
+def _better_than_none(tuning: Tuning) -> bool:
+    """Whether some decay, given or not, is better than none, however little."""
+    none = tuning.reference("no decay")
+    return none is not None and any(one.mean < none.mean for one in tuning.references)
+
+
+def _choice_of_targets(tuning: Tuning) -> str:
+    """The decays of several targets: by name if they are few."""
+    values = [brief(one.decay) for one in tuning.targets]
+    count = len(values)
+    if len(set(values)) == 1:
+        what = f"{values[0]} for all"
+    elif count > FEW_TARGETS:
+        decays = [one.decay for one in tuning.targets]
+        what = f"{brief(min(decays))} to {brief(max(decays))}"
+    else:
+        names = [f"{name} " for name in tuning.target_names] or [""] * count
+        what = ", ".join(f"{name}{value}" for name, value in zip(names, values, strict=True))
+    return f"Use a decay of its own for each of {count} targets: {what}"
+
+
+def _setting(tuning: Tuning) -> str:
+    """The setting of other parameters that a search in a space has found the best, as the end of a sentence."""
+    if not tuning.trials:
+        return ""
+    words = ", ".join(f"{name}={encode(value)}" for name, value in tuning.trials[0].params.items())
+    return f" with {words}"
 
 
 def _how_much(tuning: Tuning) -> str:
@@ -108,11 +154,14 @@ def _how_much(tuning: Tuning) -> str:
         at = np.flatnonzero(tuning.decays == tuning.decay)
         error = float(tuning.standard_error[at[0]]) if len(at) and not tuning.targets else math.nan
         spread = f" ± {brief(error)}" if math.isfinite(error) else ""
-        details.append(f"held-out {tuning.metric} {brief(tuning.as_metric(loss))}{spread}, {tuning.cv}")
+        averaged = " averaged over targets" if tuning.targets else ""
+        details.append(f"held-out {tuning.metric}{averaged} {brief(tuning.as_metric(loss))}{spread}, {tuning.cv}")
+    elif not tuning.targets:
+        details.append("not among the decays tried, so that its loss is not known")
     if not tuning.targets and tuning.decay != tuning.decay_min:
         least = tuning.as_metric(float(tuning.mean[tuning.best]))
         details.append(f"the best is {brief(least)} at {brief(tuning.decay_min)}")
-    return f"{_choice(tuning)} ({'; '.join(details)})."
+    return f"{_choice(tuning)}{_setting(tuning)} ({'; '.join(details)})."
 
 
 def _chosen_loss(tuning: Tuning) -> float | None:
@@ -140,7 +189,11 @@ def _matters(tuning: Tuning) -> str:
     """Line 2: the window, and which of the cases holds."""
     if tuning.targets:
         return _matters_for_targets(tuning)
+    if nothing_decayed(tuning):
+        return "It does not matter: all decays give the same predictions."
     (low, high), plausible = tuning.window, tuning.plausible
+    if len(tuning.decays) == 1:
+        return "Whether it matters a single decay cannot tell; line 3 compares it with others."
     among = "of the decays given, " if beaten(tuning) is not None or low == high else ""
     near = f"{among}{_range(tuning.window)} {near_best(tuning)}"
     case = matters(tuning)
@@ -152,7 +205,8 @@ def _matters(tuning: Tuning) -> str:
             "(within one paired standard error)."
         )
     if 0 < low and math.isfinite(high) and high > 1.05 * low:
-        near = near.replace(_range(tuning.window), f"{_range(tuning.window)}, a factor of {high / low:.2g},")
+        factor = brief(float(f"{high / low:.2g}"))
+        near = near.replace(_range(tuning.window), f"{_range(tuning.window)}, a factor of {factor},")
     wide = plausible[0] < plausible[1]
     within = f", {_range(plausible)} within one paired standard error of it" if wide else ""
     return f"{_how_it_matters(tuning)}: {near}{within}."
@@ -232,6 +286,8 @@ def _elsewhere(tuning: Tuning) -> str:
     """Line 4: the chosen decay in other tools' units."""
     if tuning.targets:
         return "The same strength elsewhere: wd.convert tells it for each target's decay."
+    if nothing_decayed(tuning):
+        return "The same strength elsewhere: any."
     if math.isinf(tuning.decay):
         return "The same strength elsewhere: leave the decayed columns out."
     facts: dict[str, float] = {"n_samples": tuning.n_rows, "weight_sum": tuning.weight_sum}

@@ -10,6 +10,7 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import fitter_of
 from weightdecay.studies.trials import search_space
+from weightdecay.tuning.grid import drawable
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.request import Request, folds_of, strengths, tune_request
 
@@ -170,4 +171,4 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     fitter, own = fitter_of(estimator)
     problem = fitter.open(X, y, sample_weight)
     wanted = own.decays if decays is None else decays
-    return problem.path(problem.candidates() if wanted is None else strengths(wanted))
+    return problem.path(drawable(problem.candidates()) if wanted is None else strengths(wanted))

@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 PROMINENCE = 0.001  # share by which a second valley must be parted from the first
 DISAGREE = 0.05  # share that the choice of another criterion must cost
 NOTHING = 1e-6  # share of the constant model's loss below which it does not matter who is right
+SQUARED = ("r2", "neg_mean_squared_error", "neg_root_mean_squared_error")  # scores of the squared error
+COMPETES = 0.1  # share by which a second minimum may be worse and still be told
 CERTAIN = 2.0  # paired standard errors that it must cost as well
 
 
@@ -104,7 +106,10 @@ def valleys(mean: Array, rise: float) -> list[int]:
 
 def _several_minima(tuning: Tuning) -> Iterator[Finding]:
     """WD003: valleys between which the curve leaves the tolerance."""
-    found = valleys(tuning.mean, max(PROMINENCE, tuning.tolerance) * tuning.unit)
+    limit = float(tuning.mean[tuning.best]) + COMPETES * tuning.unit
+    found = [
+        i for i in valleys(tuning.mean, max(PROMINENCE, tuning.tolerance) * tuning.unit) if tuning.mean[i] <= limit
+    ]
     if len(found) > 1:
         places = ", ".join(f"{brief(float(tuning.decays[i]))} (loss {brief(float(tuning.mean[i]))})" for i in found)
         yield Finding(
@@ -117,6 +122,8 @@ def _several_minima(tuning: Tuning) -> Iterator[Finding]:
 
 def _disagreement(tuning: Tuning, given: bool) -> Iterator[Finding]:
     """WD012: following another criterion would cost much held-out loss."""
+    if tuning.scored and tuning.metric not in SQUARED:
+        return  # they judge the squared error (or the engine's own loss), and that is not what was asked for
     least, constant = float(tuning.mean[tuning.best]), tuning.reference("infinite decay")
     for name, values in tuning.opinions.items():
         if not np.isfinite(values).any():
@@ -134,7 +141,8 @@ def _disagreement(tuning: Tuning, given: bool) -> Iterator[Finding]:
                 "warning",
                 f"{name} would choose decay {brief(float(tuning.decays[other]))}, which is worse than "
                 f"{brief(tuning.decay_min)} by {_share(tuning, excess)}",
-                "trust the held-out loss if related rows share a fold; otherwise name the groups or the time order",
+                "trust the held-out loss unless rows are related: then hold out whole groups of them, or later rows by "
+                "earlier ones",
             )
 
 

@@ -25,6 +25,7 @@ Exponents = NDArray[np.int64]
 FINE = 16  # lattice points per decade around a minimum
 COARSE = 2  # lattice points per decade of `Problem.candidates`
 STEP = FINE // COARSE
+DRAWN = 4  # lattice points from one decay of a path to the next: four per decade
 NEAR = 2  # lattice points between which a crossing is interpolated: an eighth of a decade
 EXTENSION = 2  # decades added at an edge
 MAX_ROUNDS = 16
@@ -88,6 +89,12 @@ def bests(held_out: HeldOut) -> Array:
 def decays_at(lattice: Exponents) -> Array:
     """λ at lattice points."""
     return np.asarray(10.0 ** (lattice / FINE), dtype=np.float64)
+
+
+def drawable(candidates: Array) -> Array:
+    """A lattice over the same decades, dense enough to be drawn."""
+    first, *_, last = np.round(FINE * np.log10(candidates)).astype(np.int64)
+    return decays_at(np.arange(first, last + 1, DRAWN))
 
 
 class _Curves:

@@ -92,6 +92,7 @@ class OfTarget:
             coef=whole.coef[:, self.number],
             intercept=whole.intercept[:, self.number],
             train_loss=whole.train_loss[:, self.number],
+            target_names=whole.target_names[self.number : self.number + 1],
         )
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -17,7 +18,7 @@ from weightdecay.tuning.grid import searched
 from weightdecay.tuning.later import OfProblem, OfTarget
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Facts, Problem, Scorer
-from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, smallest
+from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, paired_excess, smallest
 
 Array = NDArray[np.float64]
 
@@ -127,7 +128,7 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         window=window,
         plausible=plausible,
         status=held_out.status[:, on_grid],
-        rule=choice.rule if isinstance(choice.rule, str) else getattr(choice.rule, "__name__", "a function"),
+        rule=_name(choice.rule),
         cv=folds.text,
         scoring=choice.scoring,
         model_name=facts.model_name,
@@ -144,6 +145,12 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
     )
 
 
+def _name(rule: Rule) -> str:
+    """A rule in words."""
+    name = rule if isinstance(rule, str) else getattr(rule, "__name__", "<lambda>")
+    return "of your own" if name == "<lambda>" else str(name)
+
+
 def _ranges(evaluated: _Evaluated, best: int, choice: Choice) -> tuple[tuple[float, float], tuple[float, float]]:
     """Window and plausible range, with no decay and infinite decay deciding beyond the grid.
 
@@ -154,13 +161,14 @@ def _ranges(evaluated: _Evaluated, best: int, choice: Choice) -> tuple[tuple[flo
     least = float(mean[on_grid[best]])
     unit = share_unit(least, None if choice.scorer is None else evaluated.at(mean, math.inf))
 
-    def within(allowed: Array | float) -> tuple[float, float]:
-        excess = mean - least - allowed
+    def within(excess: Callable[[Array], Array]) -> tuple[float, float]:
         # Beyond decays that were given the loss may be better still, which is as far from the same as if it were worse.
-        beyond = np.abs(mean - least) - allowed
+        beyond = excess(np.abs(mean - least))
         ends = evaluated.at(beyond, 0.0), evaluated.at(beyond, math.inf)
-        return connected(evaluated.grid, excess[on_grid], best, ends)
+        return connected(evaluated.grid, excess(mean - least)[on_grid], best, ends)
 
     known = np.isfinite(paired)
-    plausible = within(np.where(known, paired, 0.0)) if known[on_grid].any() else (math.nan, math.nan)
-    return within(choice.tolerance * unit), plausible
+    window = within(lambda difference: difference - choice.tolerance * unit)
+    if not known[on_grid].any():
+        return window, (math.nan, math.nan)
+    return window, within(lambda difference: paired_excess(difference, np.where(known, paired, 0.0)))

@@ -67,7 +67,10 @@ def smallest(decays: Array, mean: Array, among: Array | None = None) -> int:
         finite = np.where(np.isin(decays, among), finite, np.inf)
     least = finite.min()
     if not math.isfinite(least):
-        raise ValueError("no decay gave a finite held-out loss; look at the data for extreme values")
+        raise ValueError(
+            "no decay gave a finite held-out loss; look at the data for extreme values or, where solves stopped early, "
+            "raise max_iter"
+        )
     tied = finite <= least + TIE * abs(least)
     return int(np.flatnonzero(tied)[np.argmax(decays[tied])])
 
@@ -138,6 +141,16 @@ def first_crossing(decays: Array, excess: Array) -> Crossing | None:
     return Crossing(float(decays[stop - 1]), float(decays[stop]), float(excess[stop - 1]), float(excess[stop]))
 
 
+def paired_excess(difference: Array, paired: Array) -> Array:
+    """By how many paired standard errors a difference to the best is more than one, for finite errors.
+
+    In these units the excess is −1 at the best and about linear in log λ beside it, where difference − error is zero.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(difference > 0, difference / paired, 0.0)
+    return np.asarray(ratio - 1.0)
+
+
 def crossings(held_out: HeldOut, unit: float, tolerance: float) -> Iterator[Crossing]:
     """Where a curve over ascending decays leaves what window, plausible range and the 1-SE rule allow.
 
@@ -150,10 +163,9 @@ def crossings(held_out: HeldOut, unit: float, tolerance: float) -> Iterator[Cros
     """
     decays, mean = held_out.decays, np.where(np.isfinite(held_out.mean), held_out.mean, np.inf)
     best = smallest(decays, mean)
-    paired = np.where(np.isfinite(held_out.paired), held_out.paired, 0.0)
+    difference, paired = mean - mean[best], np.where(np.isfinite(held_out.paired), held_out.paired, 0.0)
     found = []
-    for allowed in (tolerance * unit, paired) if paired.any() else (tolerance * unit,):
-        excess = mean - mean[best] - allowed
+    for excess in (difference - tolerance * unit, *([paired_excess(difference, paired)] if paired.any() else [])):
         found += [first_crossing(decays[best:], excess[best:])]
         found += [first_crossing(decays[: best + 1][::-1], excess[: best + 1][::-1])]
     above = mean[best] + held_out.standard_error[best]
