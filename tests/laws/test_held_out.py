@@ -304,4 +304,4 @@ def test_a_window_does_not_reach_what_is_better() -> None:
     found = wd.tune(wd.LinearRegression(), X, y, decays=[1e4], cv=4)
     assert found.window[0] == 1e4 and "hardly matters" not in found.verdict
     told = next(one for one in found.findings if one.code == "WD001")
-    assert told.message == "the only decay given, 1e+04, is worse than no decay"
+    assert told.message == "the only decay given, 10000, is worse than no decay"

@@ -235,7 +235,8 @@ def test_a_row_that_rules_a_sparse_column_is_told_where_it_changes_the_folds() -
 def test_two_rows_are_no_leak_and_an_only_column_is_not_to_be_dropped() -> None:
     X, y = data(9)
     assert "WD007" not in findings(np.column_stack([X, y]), y)
-    assert "WD007" in findings(*[(np.column_stack([one, target]), target) for one, target in [data(10)]][0])
+    X, y = data(10)
+    assert "WD007" in findings(np.column_stack([X, y]), y)
     year = np.arange(40.0)[:, None]
     (only,) = (one for one in findings(year, np.cos(year[:, 0])).values() if one.code == "WD008")
     assert "drop" not in only.remedy and "no other column" in only.remedy

@@ -388,3 +388,60 @@ def test_heavy_rows_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heavy_rows, "AFFORDABLE", 0.0)
     held_out = split.held_out(np.array([1e-17]))
     assert held_out.status[0, 0] == "inexact: leverage near 1" and np.isfinite(held_out.loss).all()
+
+
+@pytest.mark.parametrize("factor", [1e-130, 1e-100, 1e-60, 1e60, 1e80, 1e100, 1e140])
+def test_moments_of_columns_of_any_size_that_are_not_standardised(factor: float) -> None:
+    """Squares of a power of ten leave no range on the way; λ goes with the square."""
+    X, y = regression(4000, 90, seed=2)
+    plain = wd.tune(wd.LinearRegression(standardize=False), X, y, cv=3, decays=[1e-3, 0.1])
+    given = np.array([1e-3, 0.1]) * factor * factor
+    scaled = wd.tune(wd.LinearRegression(standardize=False), X * factor, y, cv=3, decays=given)
+    np.testing.assert_allclose(scaled.losses, plain.losses, rtol=1e-9)
+    np.testing.assert_allclose(scaled.path.coef * factor, plain.path.coef, rtol=1e-9)
+    np.testing.assert_allclose(scaled.path.df, plain.path.df, rtol=1e-9)
+
+
+def test_no_warning_where_a_decay_is_far_below_the_columns() -> None:
+    X, y = regression(60, 3)
+    path = wd.path(wd.LinearRegression(standardize=False), X * 1e160, y, [0.0, 1e-300, 1.0])
+    assert np.isfinite(path.df).all() and path.df[1] == pytest.approx(3.0)
+
+
+def test_nearly_equal_columns_of_a_training_set_keep_nine_digits() -> None:
+    """Two columns equal where a fold trains and different where it is tested: the weak direction shows in full."""
+    rng = np.random.default_rng(0)
+    n, p = 8000, 70
+    X = rng.standard_normal((n, p)) + 5
+    X[: n // 2, 1] = X[: n // 2, 0]
+    y = X @ rng.standard_normal(p) + rng.standard_normal(n)
+    halves = np.arange(n // 2), np.arange(n // 2, n)
+    splits = [halves, halves[::-1]]
+    decays = np.array([2e-9, 1e-8, 1e-7])
+    tuning = wd.tune(wd.LinearRegression(), X, y, cv=splits, decays=decays)
+    for fold, (train, test) in enumerate(splits):
+        mean, scale = X[train].mean(axis=0), X[train].std(axis=0)
+        Z, Zt = (X[train] - mean) / scale, (X[test] - mean) / scale
+        # Equal columns share a coefficient: one column √2 as long, spread over both by this map.
+        spread = np.eye(p) if fold else np.delete(np.eye(p), 1, axis=1)
+        if not fold:
+            spread[:2, 0] = np.sqrt(0.5)
+        U, sigma, Vt = np.linalg.svd(Z @ spread, full_matrices=False)
+        for column, decay in enumerate(decays):
+            w = spread @ Vt.T @ (sigma / (sigma**2 + decay * n) * (U.T @ (y[train] - y[train].mean())))
+            expected = np.mean((y[test] - y[train].mean() - Zt @ w) ** 2)
+            assert tuning.losses[fold, column] == pytest.approx(expected, rel=1e-9)
+    assert (tuning.status[0] == "exact (triangular)").all()
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
+def test_a_hold_out_of_far_columns_keeps_its_digits(scoring: str | None) -> None:
+    """Predictions about the shift: X w − mean w would cancel."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((12, 3))
+    y = X.sum(axis=1) + rng.standard_normal(12)
+    split = [(np.arange(8), np.arange(8, 12))]
+    whole = np.round(X * 2**20) / 2**20  # so that X + 2^27 is exact
+    near = wd.tune(wd.LinearRegression(), whole, y, cv=split, decays=[0.0, 0.1], scoring=scoring)
+    far = wd.tune(wd.LinearRegression(), whole + 2.0**27, y, cv=split, decays=[0.0, 0.1], scoring=scoring)
+    np.testing.assert_allclose(far.losses, near.losses, rtol=1e-12)

@@ -104,6 +104,17 @@ def test_a_dip_beside_no_decay_is_not_missed() -> None:
     assert 1 / FINE <= tuning.decay / 1e-6 <= FINE
 
 
+def test_a_valley_beyond_an_edge_towards_which_the_curve_falls_is_not_missed() -> None:
+    # The best of the lattice at first is infinite decay; the deep valley at 1e-6 only shows as a slope at 1e-3.
+    def curve(decays: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            x = np.clip(np.log10(decays), -30, 30)
+        return 1.5 - np.exp(-(((x + 6) / 1.5) ** 2)) - 0.4 / (1 + np.exp(-3 * x))
+
+    tuning = tuned(FakeProblem((curve,)))
+    assert abs(math.log10(tuning.decay) + 6) < 0.1
+
+
 def test_both_valleys_are_refined_and_the_deeper_one_wins() -> None:
     # On the coarse lattice (half decades) the shallow valley at 10^-2 looks deeper than the deep one between points.
     def curve(decays: Array) -> Array:

@@ -5,7 +5,7 @@ What is ill-conditioned, or fits so well that residuals would cancel, goes throu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,11 +25,12 @@ from weightdecay.tuning.scoring import losses_of_targets
 from weightdecay.tuning.selection import from_folds
 
 Array = NDArray[np.float64]
+Predictor = Callable[[Array, Array, int], Array]
 
 # Below this many products the triangles cost next to nothing, and every digit is kept from the start.
 SMALL = 3e7
 # A condition number of G + ΛI beyond which moments would cost digits that the losses need.
-ILL = 1e9
+ILL = 1e6
 # Models are formed for so many coefficients at a time.
 CHUNK = 4_000_000
 # Rows of a single hold-out read at a time.
@@ -191,27 +192,39 @@ class FoldSplit:
     def _of_one_fold(self, precisions: Array, decays: Array, among: Array | None) -> HeldOut:
         """A single hold-out: its rows are read once more, since their errors stand for those of folds."""
         coef, intercept, _, triangular = self.models(0, precisions)
-        coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
         _, test = next(iter(self.folds.splits()))
         L, t, p = coef.shape
 
         def pieces() -> Iterator[tuple[Array, Array]]:
             for start in range(0, len(test), HELD_OUT_ROWS):
                 rows = test[start : start + HELD_OUT_ROWS]
-                product = np.asarray(self.rows.X[rows] @ coef.reshape(L * t, p).T).reshape(len(rows), L, t)
-                yield (self.rows.Y[rows][:, None, :] - product - intercept) ** 2, self.rows.s[rows]
+                predicted = self._predictor(rows)(coef.reshape(L * t, p), intercept.reshape(L * t), L)
+                yield (self.rows.Y[rows][:, None, :] - predicted.reshape(len(rows), L, t)) ** 2, self.rows.s[rows]
 
         found = of_rows(decays, pieces(), among)
         return marked(found, triangular, "exact (triangular)")
+
+    def _predictor(self, test: NDArray[np.intp]) -> Predictor:
+        """Predictions (m, k) of some rows by models (k, p), (k,) about the shift, targets in turn."""
+        X, shift = self.rows.X[test], self.shift
+        if isinstance(X, np.ndarray):
+            X = X - shift.x  # not X w − shift w, which would cancel
+
+        def predict(coef: Array, intercept: Array, times: int) -> Array:
+            coef = coef + np.tile(self.centre, (times, 1))
+            intercept = intercept + np.tile(shift.y, times)
+            return np.asarray(X @ coef.T + (intercept if isinstance(X, np.ndarray) else intercept - coef @ shift.x))
+
+        return predict
 
     def _scored(self, precisions: Array, decays: Array, scorer: Scorer, among: Array | None) -> HeldOut:
         """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
         losses, status = [], exact(len(self.folds.repeat), len(decays))
         for fold, (_, test) in enumerate(self.folds.splits()):
             coef, intercept, _, triangular = self.models(fold, precisions)
-            coef, intercept = unshifted(coef, intercept, self.centre, self.shift)
             X, weight = self.rows.X[test], None if self.rows.weight is None else self.rows.weight[test]
-            predictions = (X @ one.T + offset for one, offset in zip(coef, intercept, strict=True))
+            predict = self._predictor(test)
+            predictions = (predict(one, offset, 1) for one, offset in zip(coef, intercept, strict=True))
             losses.append(losses_of_targets(scorer, X, self.rows.Y[test], predictions, weight))
             status[fold, triangular] = "exact (triangular)"
         return of_scores(decays, np.stack(losses), self.folds, status, among)
@@ -220,12 +233,6 @@ class FoldSplit:
 def exact(F: int, L: int) -> NDArray[np.str_]:
     """The status of folds and decays of which nothing else is to be said."""
     return np.full((F, L), "exact", dtype="<U24")
-
-
-def unshifted(coef: Array, intercept: Array, centre: Array, shift: Shift) -> tuple[Array, Array]:
-    """Models in the caller's units: the centre added to the coefficients, the shift taken out of the intercepts."""
-    coef = coef + centre
-    return coef, intercept + shift.y - coef @ shift.x
 
 
 def summarise(

@@ -69,16 +69,18 @@ class Tridiagonal:
         off = np.abs(self.e)
         radius = np.concatenate([[0.0], off]) + np.concatenate([off, [0.0]])
         largest = float((np.abs(self.d) + radius).max())
-        floor = EPS * q * largest
+        if not largest > 0.0:
+            return 0.0, largest
+        d, e, floor = self.d / largest, self.e / largest, EPS * q
         # Cheap and from above: a few steps of inverse iteration on T from a fixed vector of mixed signs.
         x = np.cos(np.arange(q, dtype=np.float64) * 2.3) + 0.1
-        smallest = largest
+        smallest = 1.0
         for _ in range(4):
-            x = _positive_solve(self.d + floor, self.e, (x / np.linalg.norm(x)).reshape(q, 1))[:, 0]
+            x = _positive_solve(d + floor, e, (x / np.linalg.norm(x)).reshape(q, 1))[:, 0]
             if np.isnan(x[0]):
                 return 0.0, largest
             smallest = 1.0 / float(np.linalg.norm(x))
-        return max(smallest - floor, 0.0), largest
+        return max(smallest - floor, 0.0) * largest, largest
 
 
 def _positive_solve(d: Array, e: Array, B: Array) -> Array:

@@ -223,8 +223,10 @@ def spectral_sums(eigenvalues: Array, precisions: Array, cut: float | None = Non
     the largest.
     """
     d = eigenvalues[eigenvalues > (rounding(eigenvalues) if cut is None else cut)][:, None]
-    with np.errstate(divide="ignore"):
-        return (d / (d + precisions)).sum(axis=0), np.log1p(d / precisions).sum(axis=0)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = d / precisions
+        logs = np.where(np.isinf(ratio), np.log(d) - np.log(precisions), np.log1p(ratio))
+        return (d / (d + precisions)).sum(axis=0), logs.sum(axis=0)
 
 
 def open_whole(rows: Rows, design: Design, centre: Array) -> Whole:

@@ -110,8 +110,11 @@ class _Curves:
         self.best = self.whole.argmin(axis=1)
 
     def extension(self) -> Exponents:
-        """Two more decades at each end towards which some curve may still fall; empty when minima are bracketed."""
-        return self._beyond(np.stack([self.best <= 1, self.best >= self.inner.shape[1]]))
+        """Two more decades at each end towards which some curve falls or may; empty when minima are bracketed."""
+        change = SAME * np.abs(self.inner.min(axis=1))
+        with np.errstate(invalid="ignore"):
+            falls = [self.inner[:, 0] < self.inner[:, 1] - change, self.inner[:, -1] < self.inner[:, -2] - change]
+        return self._beyond(np.stack([self.best <= 1, self.best >= self.inner.shape[1]]) | np.stack(falls))
 
     def _beyond(self, wanted: NDArray[np.bool_]) -> Exponents:
         """Lattice points beyond the ends for which some curve (2, 1 + t) wants them, and which are not settled."""
