@@ -122,6 +122,7 @@ def missing(y: Any, value: Any = np.nan, row: int = 7) -> Any:
 @pytest.mark.parametrize(
     ("estimator", "y", "sentence"),
     [
+        (Ridge(), None, "y is None; expected one value per row"),
         (Ridge(), missing(Y), "y is nan in row 7; drop these rows or give them a value"),
         (Ridge(), missing(Y, np.inf), "y is inf in row 7; drop"),
         (Ridge(), missing(np.column_stack([Y, Y]), row=(7, 1)), "y is nan in row 7 of target 1; drop"),  # type: ignore[arg-type]

@@ -7,8 +7,10 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import (
     ElasticNet,
     GammaRegressor,
@@ -24,7 +26,8 @@ from sklearn.linear_model import (
     TweedieRegressor,
 )
 from sklearn.metrics import mean_tweedie_deviance
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -81,6 +84,39 @@ def test_a_subclass_is_tuned_as_the_class_that_it_derives_from() -> None:
 def test_what_only_looks_like_a_known_penalty_is_refused(estimator: Any) -> None:
     kind = type(estimator).__name__
     assert refused(estimator).startswith(f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or")
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "inner"),
+    [
+        (TransformedTargetRegressor(Ridge()), "Ridge"),
+        (TransformedTargetRegressor(make_pipeline(StandardScaler(), ElasticNet())), "ElasticNet"),
+        (make_pipeline(StandardScaler(), MultiOutputRegressor(Ridge())), "Ridge"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), "LogisticRegression"),
+        (TransformedTargetRegressor(wd.LinearRegression()), "LinearRegression"),
+    ],
+)
+def test_a_penalty_inside_a_wrapper_is_told(wrapper: Any, inner: str) -> None:
+    kind = type(wrapper[-1] if isinstance(wrapper, Pipeline) else wrapper).__name__
+    assert refused(wrapper) == (
+        f"{kind} wraps {inner}, whose penalty wd.tune does not reach there; give {inner} itself, alone or at the end "
+        f"of a Pipeline, and do what {kind} does beforehand"
+    )
+
+
+def test_coefficients_of_a_pipeline_are_in_the_units_of_what_reaches_its_last_step() -> None:
+    for last in (Ridge(), wd.LinearRegression()):
+        assert wd.path(last, X, Y, DECAYS).units == "the units of the columns"
+        for estimator in (make_pipeline(StandardScaler(), last), make_pipeline(make_pipeline(MinMaxScaler(), last))):
+            assert wd.path(estimator, X, Y, DECAYS).units == "the units of what reaches the last step"
+            tuning = wd.tune(estimator, X, Y, decays=DECAYS)
+            assert tuning.path.units == "the units of what reaches the last step"
+
+
+def test_a_foreign_path_names_its_targets_but_no_classes() -> None:
+    both = pd.DataFrame({"u": Y, "v": -Y})
+    assert wd.path(Ridge(), X, both, DECAYS).target_names == ("u", "v")
+    assert wd.path(LogisticRegression(), X, pd.Series(THREE, name="kind"), DECAYS).target_names == ()
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])

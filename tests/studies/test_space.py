@@ -114,7 +114,7 @@ def test_the_listener_hears_of_one_search() -> None:
     assert heard.told[0] == ("start", 2)
     assert "{'fit_intercept': False}" in heard.told[2][1]
     broken = Heard()
-    with pytest.raises(ValueError, match="Invalid parameter"):
+    with pytest.raises(ValueError, match="no parameter of Ridge"):
         wd.tune(Ridge(), X, Y, space={"l2": [1]}, progress=broken)
     assert [name for name, _ in broken.told] == ["start", "finish"]
 
@@ -163,6 +163,27 @@ def test_a_space_that_cannot_be_searched_is_told(more: dict[str, Any], sentence:
     assert str(caught.value).startswith(sentence)
 
 
-def test_an_unknown_parameter_is_told_by_the_estimator() -> None:
-    with pytest.raises(ValueError, match="Invalid parameter 'l2'"):
-        wd.tune(Ridge(), X, Y, decays=DECAYS, space={"l2": [1]})
+@pytest.mark.parametrize(
+    ("estimator", "name", "sentence"),
+    [
+        (Ridge(), "fit_interceptt", "no parameter of Ridge; did you mean fit_intercept"),
+        (
+            Pipeline([("scale", StandardScaler()), ("elasticnet", ElasticNet())]),
+            "l1_ratio",
+            "no parameter of Pipeline; did you mean elasticnet__l1_ratio?",
+        ),
+        (Pipeline([("ridge", Ridge())]), "ridge__l2", "no parameter of Pipeline; did you mean ridge"),
+    ],
+)
+def test_an_unknown_parameter_is_told_with_the_nearest(estimator: Any, name: str, sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        wd.tune(estimator, X, Y, decays=DECAYS, space={name: [1]})
+    assert str(caught.value).startswith(f"space has {name!r}, which is {sentence}")
+
+
+def test_a_step_may_be_tried_together_with_its_own_parameter() -> None:
+    pipeline = Pipeline([("model", Ridge())])
+    space = {"model": [ElasticNet()], "model__l1_ratio": [0.1, 0.9]}
+    assert len(wd.tune(pipeline, X, Y, decays=DECAYS, cv=3, space=space).trials) == 2
+    with pytest.raises(ValueError, match="space has 'ratio', which is no parameter of Pipeline; did you mean"):
+        wd.tune(pipeline, X, Y, decays=DECAYS, space={"model": [ElasticNet()], "ratio": [0.1]})

@@ -85,12 +85,14 @@ def test_a_listener_hears_of_one_search() -> None:
         ({"decays": "auto"}, "decays='auto': expected numbers of at least 0, or None for a grid that the data span"),
         ({"decays": ["a"]}, "decays=['a']: expected numbers of at least 0; wd.convert"),
         ({"decays": [10**400]}, "decays=[1000"),
+        ({"decays": [[1.0, 2.0]]}, "decays has shape (1, 2), expected (L,): one list of numbers"),
         ({"groups": 3}, "groups has shape (); give one group label per row"),
         ({"groups": np.array([1, "a"] * 30, dtype=object)}, "groups mixes labels of type int and str; give labels"),
         ({"random_state": "a", "cv": 3}, "random_state='a': expected an int of at least 0, a RandomState or None"),
         ({"random_state": -1, "cv": 3}, "random_state=-1: expected an int of at least 0"),
         ({"cv": KFold}, "cv is the class KFold; give an instance, such as cv=KFold()"),
         ({"scoring": "R2"}, "scoring='R2' is no metric of scikit-learn; did you mean r2"),
+        ({"rule": "1se", "scoring": "r2", "cv": "loo"}, "rule='1se' needs a standard error, which a scorer does not"),
         ({"scoring": ["r2"]}, "scoring=['r2']: expected the name of one metric"),
     ],
 )
@@ -102,6 +104,16 @@ def test_arguments_that_cannot_be_are_told_in_a_sentence(estimator: Any, more: d
         with pytest.raises(ValueError) as caught:
             wd.path(estimator, X, Y, more["decays"])
         assert str(caught.value).startswith(sentence)
+
+
+def test_the_one_standard_error_rule_and_a_scorer_go_by_folds() -> None:
+    with pytest.raises(ValueError, match="under leave-one-out; give cv=5, or rule='min'"):
+        wd.tune(wd.LinearRegression(), X, Y, rule="1se", scoring="r2")
+    assert wd.tune(wd.LinearRegression(), X, Y, rule="1se", scoring="r2", cv=5).rule == "1se"
+
+
+def test_a_single_decay_needs_no_list() -> None:
+    assert wd.tune(wd.LinearRegression(), X, Y, decays=0.5).decays.tolist() == [0.5]
 
 
 @pytest.mark.parametrize("decays", [[], [np.nan], [-0.1], [[0.1], [-2.0]]])

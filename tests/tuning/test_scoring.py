@@ -100,3 +100,40 @@ def test_a_scorer_from_a_name_is_scikit_learns() -> None:
     assert as_scorer(None) is None
     with pytest.raises(ValueError, match="metric function rather than a scorer"):
         as_scorer(median_absolute_error)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("mse", "neg_mean_squared_error"),
+        ("MAE", "neg_mean_absolute_error"),
+        ("rmse", "neg_root_mean_squared_error"),
+        ("mape", "neg_mean_absolute_percentage_error"),
+        ("mean_squared_error", "neg_mean_squared_error"),
+    ],
+)
+def test_a_metric_by_its_initials_is_suggested(given: str, meant: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        as_scorer(given)
+    assert str(caught.value).startswith(f"scoring={given!r} is no metric of scikit-learn; did you mean {meant}")
+
+
+@BOTH
+def test_a_metric_of_target_and_prediction_is_no_scorer(estimator: Any) -> None:
+    for metric, arguments in ((lambda a, b: 0.0, "(a, b)"), (math.dist, "(p, q, /)")):
+        with pytest.raises(ValueError) as caught:
+            wd.tune(estimator, X, Y, decays=DECAYS, scoring=metric)
+        assert str(caught.value) == (
+            f"scoring is a function of {arguments}, but a scorer is one of (estimator, X, y); "
+            "sklearn.metrics.make_scorer turns a metric of (y, prediction) into a scorer"
+        )
+
+
+def test_a_scorer_may_take_what_it_likes_beside_the_three() -> None:
+    class Judge:
+        def __call__(self, *arguments: Any, **more: Any) -> float:
+            return -float(((arguments[0].predict(arguments[1]) - arguments[2]) ** 2).mean())
+
+    for scorer in (Judge(), lambda model, X, y, power=2: float(-(abs(model.predict(X) - y) ** power).mean())):
+        tuning = wd.tune(Ridge(), X, Y, decays=DECAYS, cv=3, scoring=scorer)
+        np.testing.assert_allclose(tuning.losses, wd.tune(Ridge(), X, Y, decays=DECAYS, cv=3).losses)

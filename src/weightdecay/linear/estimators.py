@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from weightdecay.linear.cells import check_collected, check_columns
 from weightdecay.linear.descent import descend
 from weightdecay.linear.opening import open_ridge
 from weightdecay.linear.ridge import RidgeProblem
@@ -271,6 +272,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         array([5.])
         """
         check_is_fitted(self)
+        check_collected(X, "X")
+        check_columns(X)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), reset=False)
         return np.asarray(X @ self.coef_.T + self.intercept_)
 

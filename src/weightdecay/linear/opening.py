@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
+from weightdecay.linear.cells import (
+    check_array,
+    check_collected,
+    check_columns,
+    check_missing,
+    check_numbers,
+    first_place,
+    floats,
+    more_places,
+)
 from weightdecay.linear.design import Design
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
@@ -33,19 +43,10 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     ValueError
         What was given, what was expected, what to do next.
     """
-    _check_target(y)
+    name = type(estimator).__name__
+    _check_target(y, name)
     targets = target_names(y)
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=("csr", "csc"),
-        dtype=(np.float64, np.float32),
-        ensure_all_finite=False,
-        multi_output=True,
-        y_numeric=True,
-        ensure_min_samples=2,
-    )
+    X, y = _validated(estimator, X, y)
     _check_parameters(estimator)
     X = X.tocsr() if sparse.issparse(X) else X
     n, p = X.shape
@@ -59,7 +60,6 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
     rows = Rows(X, Y, scaling.weights(weight))
-    name = type(estimator).__name__
     side = choose_side(rows, design, centre, estimator)
     return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
 
@@ -74,8 +74,34 @@ def choose_side(rows: Rows, design: Design, centre: Array, estimator: Any) -> Si
     return Tall(rows, design, centre) if rows.p <= rows.n_positive else Wide(rows, design, centre)
 
 
+def _validated(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """What scikit-learn makes of the data, once their columns are known to hold numbers."""
+    check_collected(X, "X")
+    check_columns(X)
+    try:
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+            ensure_all_finite=False,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
+        )
+    except ValueError as error:
+        if "could not convert string" in str(error):
+            check_array(X)
+        raise
+    return X, y
+
+
 def _check_parameters(estimator: Any) -> None:
     """Parameters that need no data."""
+    for name in ("fit_intercept", "standardize"):
+        if not isinstance(given := getattr(estimator, name), bool | np.bool_):
+            raise ValueError(f"{name}={given!r}: expected True or False")
     if estimator.solver not in SOLVERS:
         raise ValueError(f"solver={estimator.solver!r} is not known; give one of {', '.join(map(repr, SOLVERS))}")
     if estimator.l1_ratio != 0:
@@ -84,19 +110,21 @@ def _check_parameters(estimator: Any) -> None:
         raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
 
 
-def _check_target(y: Any) -> None:
-    """Finite targets, before scikit-learn says the same without the row."""
+def _check_target(y: Any, kind: str) -> None:
+    """Finite numbers as targets, before scikit-learn says the same without the row."""
+    check_collected(y, "y")
     values = np.asarray(y)
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+    if values.dtype.kind != "f":
+        if values.dtype.kind not in "biuc" and values.ndim:
+            check_missing(values)
+            check_numbers(values, kind)
         return
-    bad = np.argwhere(~np.isfinite(values))
-    first = values[tuple(bad[0])]
+    if np.isfinite(values).all():
+        return
+    bad = ~np.isfinite(values)
+    first, where = first_place(values, bad)
     value = "NaN" if np.isnan(first) else f"infinity or a value too large for dtype({values.dtype.name!r})"
-    which = f" of target {bad[0][1]}" if values.ndim > 1 and values.shape[1] > 1 else ""
-    many = f" and {len(bad) - 1} more places" if len(bad) > 1 else ""
-    raise ValueError(
-        f"Input y contains {value}. It is in row {bad[0][0]}{which}{many}; drop these rows or give them a value"
-    )
+    raise ValueError(f"Input y contains {value}. It is {where}{more_places(bad)}; drop these rows or give them a value")
 
 
 def _sizes(X: Any, columns: tuple[str, ...]) -> Array:
@@ -112,7 +140,7 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
     """Sample weights, None when they are all equal to one."""
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = floats(sample_weight, "sample_weight", "one number of at least 0 per row")
     if weight.ndim == 0:
         weight = np.full(n, float(weight))
     if weight.shape != (n,):
@@ -121,9 +149,8 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
         row = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
         raise ValueError(f"sample_weight is {weight[row]} at row {row}; weights are finite and at least 0")
     if np.count_nonzero(weight) < 2:
-        raise ValueError(
-            f"sample_weight is zero for all but {np.count_nonzero(weight)} rows; give at least 2 rows a positive weight"
-        )
+        which = "all rows but one" if weight.any() else "all rows"
+        raise ValueError(f"sample_weight is zero for {which}; give at least 2 rows a positive weight")
     return weight
 
 
@@ -131,7 +158,7 @@ def _decay_weights(estimator: Any, p: int) -> Array:
     """Decay weights per column."""
     if estimator.decay_weights is None:
         return np.ones(p)
-    weights = np.asarray(estimator.decay_weights, dtype=np.float64)
+    weights = floats(estimator.decay_weights, "decay_weights", "one number of at least 0 per column; 0 exempts it")
     if weights.shape != (p,):
         raise ValueError(f"decay_weights has shape {weights.shape}, expected ({p},): one per column, 0 exempts it")
     if not np.isfinite(weights).all() or (weights < 0).any():
@@ -143,7 +170,7 @@ def _centre(centre: Any, t: int, p: int) -> Array:
     """The centre as (t, p)."""
     if centre is None:
         return np.zeros((t, p))
-    given = np.asarray(centre, dtype=np.float64)
+    given = floats(centre, "centre", "one number per column")
     if given.shape not in ((p,), (t, p)) or not np.isfinite(given).all():
         raise ValueError(f"centre has shape {given.shape}, expected ({p},) or ({t}, {p}) of finite numbers")
     return np.broadcast_to(given, (t, p)).copy()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from sklearn.utils import _safe_indexing as take
 from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
+from weightdecay.linear.cells import check_collected, check_columns, floats
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
@@ -45,12 +46,17 @@ class ForeignFitter:
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Find the penalty; the estimator validates the data itself."""
-        model, names = penalised(self.estimator), target_names(y)
+        model = penalised(self.estimator)
+        check_collected(X, "X")
+        check_collected(y, "y")
+        if not model.prefix:
+            check_columns(X)
+        names = target_names(y)
         y = target_of(y, bool(is_classifier(model.template)), type(model.final).__name__)
         X, y, sample_weight = indexable(X, y, sample_weight)
         if _num_samples(X) < 2:
             raise ValueError(f"{_num_samples(X)} row: at least 2 are needed, one to fit and one to hold out")
-        s = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        s = np.ones(len(y)) if sample_weight is None else floats(sample_weight, "sample_weight", "one number per row")
         if not (np.isfinite(s).all() and (s >= 0).all() and s.any()):
             raise ValueError("sample_weight: expected finite numbers of at least 0, some of them positive")
         return ForeignProblem(model, X, y, s, sample_weight is not None, names)
@@ -194,7 +200,10 @@ class ForeignProblem:
         names = self.model.final_columns(known, self.columns)
         columns = names if len(names) == coef.shape[-1] else ()
         unknown = np.full(len(decays), np.nan)
-        return DecayPath(decays, coef, intercept, unknown, train, tuple(status for _, status in fits), columns)
+        status = tuple(status for _, status in fits)
+        targets = () if self.classifies else self.target_names
+        path = DecayPath(decays, coef, intercept, unknown, train, status, columns, targets)
+        return replace(path, units="the units of what reaches the last step") if self.model.prefix else path
 
     def row_losses(self, model: Any, rows: Index) -> Array:
         """Losses of some rows, the mean over targets where there are several; nan without a model or probabilities."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.cells import check_missing, check_numbers
 from weightdecay.tuning.folds import label_codes
 
 
@@ -34,31 +35,13 @@ def target_of(y: Any, classifies: bool, kind: str) -> NDArray[Any]:
         When a value is missing, or is none that the estimator can learn; the sentence names its row.
     """
     values = np.asarray(y)
-    if values.dtype.kind == "O":
-        _refuse(values, np.frompyfunc(_missing, 1, 1)(values).astype(bool))
-    if values.dtype.kind == "f":
-        _refuse(values, ~np.isfinite(values))
-    return _classes(values, kind) if classifies else _numbers(values, kind)
-
-
-def _refuse(values: NDArray[Any], bad: NDArray[np.bool_]) -> None:
-    """Refuse a target with bad values, by the place of the first."""
-    places = np.argwhere(bad)
-    if len(places):
-        row, *target = places[0].tolist()
-        which = f" of target {target[0]}" if target else ""
-        many = f" and {len(places) - 1} more places" if len(places) > 1 else ""
-        raise ValueError(
-            f"y is {values[tuple(places[0])]} in row {row}{which}{many}; drop these rows or give them a value"
-        )
-
-
-def _missing(label: Any) -> bool:
-    """None, nan, NaT and pandas' NA: what does not equal itself, or will not say so."""
-    try:
-        return label is None or not label == label
-    except TypeError:
-        return True
+    if values.ndim == 0:
+        raise ValueError(f"y is {y!r}; expected one value per row")
+    check_missing(values)
+    if classifies:
+        return _classes(values, kind)
+    check_numbers(values, kind)
+    return values if values.dtype.kind in "biuf" else values.astype(np.float64)
 
 
 def _classes(values: NDArray[Any], kind: str) -> NDArray[Any]:
@@ -75,18 +58,3 @@ def _classes(values: NDArray[Any], kind: str) -> NDArray[Any]:
         )
     label_codes(values, "y")
     return values
-
-
-def _numbers(values: NDArray[Any], kind: str) -> NDArray[Any]:
-    """Numbers (n,) or (n, t)."""
-    if values.dtype.kind in "biuf":
-        return values
-    for place, one in enumerate(values.ravel().tolist()):
-        try:
-            float(one)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"y is {one!r} in row {place // max(1, values[0].size)}, but {kind} is a regressor; give numbers, or "
-                "tune a classifier such as LogisticRegression"
-            ) from None
-    return values.astype(np.float64)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
@@ -212,6 +212,7 @@ def penalised(estimator: Any) -> Penalised:
     final, prefix = last_step(estimator)
     kind, known = type(final).__name__, _known(type(final))
     if known is None or PENALTIES[_key(known)][0] not in final.get_params():
+        _refuse_wrapped(final)
         names = ", ".join(name.partition(".")[2] for name in PENALTIES if name.startswith("sklearn"))
         raise ValueError(
             f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or one of {names}, alone or at the "
@@ -222,6 +223,20 @@ def penalised(estimator: Any) -> Penalised:
             f"{kind}(penalty=None) has no penalty, so there is no decay to tune; leave penalty out, or name one"
         )
     return Penalised(estimator, final, prefix, known)
+
+
+def _refuse_wrapped(final: Any) -> None:
+    """Refuse an estimator that holds another one with a penalty, by the name of that."""
+    if not isinstance(final, BaseEstimator):
+        return
+    wrapper = type(final).__name__
+    for one in final.get_params(deep=False).values():
+        inner = type(last_step(one)[0])
+        if _known(inner) is not None:
+            raise ValueError(
+                f"{wrapper} wraps {inner.__name__}, whose penalty wd.tune does not reach there; give "
+                f"{inner.__name__} itself, alone or at the end of a Pipeline, and do what {wrapper} does beforehand"
+            )
 
 
 def last_step(estimator: Any) -> tuple[Any, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from weightdecay.decay.facts import nearest
 from weightdecay.records.tuning import Trial, Tuning
 from weightdecay.studies.fitters import searched_parameters
 from weightdecay.tuning.progress import Progress
@@ -48,7 +49,7 @@ def search_space(
     progress.start(len(settings), "tuning the decay of every setting")
     try:
         for params in settings:
-            tuning = tuned(clone(estimator).set_params(**params))
+            tuning = tuned(_with(estimator, params))
             least = tuning.best
             trials.append(Trial(params, tuning.decay, float(tuning.mean[least]), float(tuning.standard_error[least])))
             if best is None or trials[-1].mean < best.mean[best.best]:
@@ -58,6 +59,23 @@ def search_space(
         progress.finish()
     assert best is not None  # a space has at least one setting
     return replace(best, trials=tuple(sorted(trials, key=lambda one: one.mean)))
+
+
+def _with(estimator: Any, params: Mapping[str, Any]) -> Any:
+    """A clone with a setting."""
+    candidate = clone(estimator)
+    try:
+        return candidate.set_params(**params)
+    except ValueError:
+        known = candidate.get_params()
+        for name in params:
+            if name not in known:
+                inside = [one for one in known if one.endswith(f"__{name}")]  # of a step, whose name was left out
+                raise ValueError(
+                    f"space has {name!r}, which is no parameter of {type(estimator).__name__}"
+                    f"{nearest(name, inside or known)}"
+                ) from None
+        raise
 
 
 def _settings(space: Mapping[str, Any], search: str, count: int | None, random_state: Any) -> Iterator[dict[str, Any]]:

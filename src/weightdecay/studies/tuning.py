@@ -153,8 +153,8 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     Returns
     -------
     DecayPath
-        ``decays`` (L,), ``coef`` (L, p) or (L, t, p) in the units of the columns, ``intercept`` (L,) or (L, t), ``df``,
-        ``train_loss`` and ``status``.
+        ``decays`` (L,), ``coef`` (L, p) or (L, t, p) in the units of the columns, or for a Pipeline of what reaches its
+        last step, ``intercept`` (L,) or (L, t), ``df``, ``train_loss`` and ``status``.
 
     Raises
     ------

@@ -52,7 +52,13 @@ def tune_request(
         scoring=scoring_name(request.scoring, facts.loss_name),
         progress=progress or Silent(),
     )
-    return tune_problem(problem, folds_of(problem, request, groups, y), choice)
+    folds = folds_of(problem, request, groups, y)
+    if choice.scorer is not None and folds.leave_one_out and isinstance(choice.rule, str) and choice.rule == "1se":
+        raise ValueError(
+            "rule='1se' needs a standard error, which a scorer does not give under leave-one-out; give cv=5, or "
+            "rule='min'"
+        )
+    return tune_problem(problem, folds, choice)
 
 
 def folds_of(problem: Problem, request: Request, groups: Any, y: Any) -> Folds:
@@ -77,11 +83,15 @@ def strengths(decays: Any) -> NDArray[np.float64]:
     if isinstance(decays, str):
         raise ValueError(f"decays={decays!r}: expected numbers of at least 0, or None for a grid that the data span")
     try:
-        values = np.asarray(decays, dtype=np.float64).ravel()
+        values = np.atleast_1d(np.asarray(decays, dtype=np.float64))
     except (TypeError, ValueError, OverflowError):
         values = np.zeros(0)
     if values.size == 0 or not (values >= 0).all():
         raise ValueError(
             f"decays={decays!r}: expected numbers of at least 0; wd.convert turns other tools' units into λ"
+        )
+    if values.ndim > 1:
+        raise ValueError(
+            f"decays has shape {values.shape}, expected (L,): one list of numbers, which all targets and settings share"
         )
     return values

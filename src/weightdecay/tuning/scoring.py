@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,40 @@ def as_scorer(scoring: Any) -> Scorer | None:
     """A scorer from a name, a scorer or None (the engine's own loss)."""
     if scoring is None:
         return None
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        raise ValueError(f"scoring={scoring!r} is no metric of scikit-learn{nearest(scoring, get_scorer_names())}")
+    if isinstance(scoring, str) and scoring not in (known := get_scorer_names()):
+        # mse, rmse, mae and their like are the initials of names.
+        meant = [name for name in known if scoring.lower() == _initials(name)]
+        suggestion = f"; did you mean {' or '.join(meant)}?" if meant else nearest(scoring, known)
+        raise ValueError(f"scoring={scoring!r} is no metric of scikit-learn{suggestion}")
     if not isinstance(scoring, str) and not callable(scoring):
         raise ValueError(
             f"scoring={scoring!r}: expected the name of one metric, such as 'r2', a scorer made by make_scorer, a "
             "function of (estimator, X, y), or None"
         )
     scorer: Scorer = check_scoring(Predicted(), scoring=scoring)
+    if not isinstance(scoring, str):
+        _check_arguments(scoring)
     return scorer
+
+
+def _initials(name: str) -> str:
+    """The first letters of a metric's words, without the sign: rmse of neg_root_mean_squared_error."""
+    return "".join(word[0] for word in name.removeprefix("neg_").split("_") if word)
+
+
+def _check_arguments(scoring: Any) -> None:
+    """Refuse a function that cannot be called as a scorer is; most are metrics of (y, prediction)."""
+    try:
+        arguments = signature(scoring)
+    except (TypeError, ValueError):  # compiled, and without a signature
+        return
+    try:
+        arguments.bind(None, None, None)
+    except TypeError:
+        raise ValueError(
+            f"scoring is a function of {arguments}, but a scorer is one of (estimator, X, y); "
+            "sklearn.metrics.make_scorer turns a metric of (y, prediction) into a scorer"
+        ) from None
 
 
 def scoring_name(scoring: Any, loss_name: str) -> str:
