@@ -111,7 +111,13 @@ def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data
         ("tune {data} --target y --seed -1", "--seed"),
         ("tune {data} --target y --seed 4294967296", "--seed"),
         ("tune {data} --target y --tolerance -1", "--tolerance"),
+        ("tune {data} --target y --scoring rmse", "did you mean neg_root_mean_squared_error?"),
         ("tune {data} --target y --nope", "--nope"),
+        ("tune {data} --target y --target a", "'--target': it is given 2 times; give it once"),
+        ("tune {data} --target y --cv 5 --cv=5", "'--cv': it is given 2 times"),
+        ("tune {data} --target y --standardize --no-standardize", "'--standardize': it is given 2 times"),
+        ("path {data} --target y --decays 1 --decays 2 --decays 3", "'--decays': it is given 3 times"),
+        ("convert 1 --from decay --to decay --to decay", "'--to': it is given 2 times"),
         ("path {data} --target y --cv 5", "--cv"),
         ("predict {data}", "predict"),
         ("--nope", "--nope"),
@@ -205,6 +211,9 @@ def test_arguments_of_python_are_told_as_options() -> None:
     assert as_options("cv=100 folds; give cv='loo'", {"cv"}) == "--cv 100 folds; give --cv loo"
     assert as_options("pass n_samples=…", {"n_samples"}) == "give --n-samples VALUE"
     assert as_options("pass loss='mse'", set()) == "give --fact loss=mse"
+    assert as_options("use standardize=True", {"cv"}) == "use --standardize"
+    assert as_options("fit_intercept=False, but", {"cv"}) == "--no-intercept, but"
+    assert as_options("or leave decays=None and", {"decays"}) == "or leave out --decays and"
     assert as_options("sklearn alpha=1 and y=f(x)", {"cv"}) == "sklearn alpha=1 and y=f(x)"
 
 

@@ -64,6 +64,11 @@ def test_the_text_has_every_coefficient_under_its_decay(run: Run, data: Path) ->
     np.testing.assert_allclose([float(one) for one in rows["degrees"][2:]], path.df, rtol=1e-3)
 
 
+def test_the_columns_of_the_text_are_in_the_order_of_the_decays(run: Run, data: Path) -> None:
+    mixed, sorted_ = (run("path", data, *PLAIN, "--decays", words) for words in ("inf,0,0.25", "0,0.25,inf"))
+    assert mixed.out == sorted_.out
+
+
 def test_of_many_columns_the_largest_are_shown_and_the_rest_counted(run: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((90, 50))

@@ -255,3 +255,34 @@ def test_scores_read_the_same_in_verdict_and_table(run: Run, data: Path) -> None
     score = used.split()[1]
     assert float(score) < 0 and f"held-out neg_mean_absolute_error {score} ±" in told
     assert "−" not in out.partition("held-out neg")[2]
+
+
+def test_rows_of_weight_0_are_counted(run: Run, data: Path) -> None:
+    first = run("tune", data, "--target", "y", "--drop", "group", "--weight", "w").out.splitlines()[0]
+    assert first == f"{data}: 60 rows (20 of weight 0), 4 columns, target y"
+
+
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_findings_speak_of_options_and_of_rows_as_the_file_has_them(words: list[str], run: Run, tmp_path: Path) -> None:
+    rows = np.column_stack([np.sin(np.arange(40)), np.cos(3 * np.arange(40)) * 1e-5, np.sin(2 * np.arange(40))])
+    rows[17, 0] = 1000.0
+    file = tmp_path / "data.csv"
+    file.write_text("a,b,y\n" + "".join(",".join(map(repr, map(float, row))) + "\n" for row in rows))
+    report = tmp_path / "report.html"
+    options = ["--decays", "1e-5,2e-5", "--no-standardize", "--cv", "4", "--report", report]
+    done = run("tune", file, "--target", "y", *words, *options)
+    every = [report.read_text(encoding="utf-8"), *([] if words else [done.out])]
+    for told in every:
+        assert "row 18 below the header carries" in told
+        assert "--no-standardize, but" in told and "use --standardize, or" in told
+        assert "counted from 0" not in told and "standardize=" not in told
+    table = wd.read(file, "y")
+    inside = wd.tune(wd.LinearRegression(standardize=False, cv=4), table.X, table.y, decays=[1e-5, 2e-5])
+    assert any("standardize=False" in one.message for one in inside.findings)
+    # Programs get the record as it is.
+    assert not words or wd.Tuning.from_json(done.out).findings == inside.findings
+
+
+def test_a_finding_on_given_decays_names_the_option(run: Run, data: Path) -> None:
+    out = run("tune", data, *PLAIN, "--decays", "1e-9,2e-9").out
+    assert "WD001" in out and "or leave out --decays and the grid" in out and "decays=None" not in out

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 # Elements with no end tag.
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "source"}
 ELEMENTS = set(
-    "html head meta title style body main h1 h2 h3 section div p ul li strong span figure img table caption thead "
-    "tbody tr th td bdi data details summary dl dt dd".split()
+    "html head meta title style body main h1 h2 h3 section div p ul li strong span figure picture source img table "
+    "caption thead tbody tr th td bdi data details summary dl dt dd".split()
 )
-ATTRIBUTES = set("lang charset http-equiv content name class src alt scope value aria-label".split())
+ATTRIBUTES = set("lang charset http-equiv content name class src srcset media alt scope value aria-label".split())
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -85,7 +85,15 @@ class Report(HTMLParser):
 
     def pictures(self) -> list[bytes]:
         """The images, as SVG."""
-        addresses = [str(attrs["src"]) for tag, attrs in self.elements if tag == "img"]
+        return self._images("img", "src")
+
+    def narrow_pictures(self) -> list[bytes]:
+        """The images for narrow screens, as SVG."""
+        return self._images("source", "srcset")
+
+    def _images(self, tag: str, attribute: str) -> list[bytes]:
+        """The images that stand in an attribute of an element."""
+        addresses = [str(attrs[attribute]) for name, attrs in self.elements if name == tag]
         start = "data:image/svg+xml;base64,"
         assert all(one.startswith(start) for one in addresses)
         return [base64.b64decode(one.removeprefix(start), validate=True) for one in addresses]
@@ -104,7 +112,7 @@ def assert_harmless(text: str) -> Report:
     assert [attrs["http-equiv"] for tag, attrs in page.elements if "http-equiv" in attrs] == ["Content-Security-Policy"]
     (style,) = (text for where, text in page.texts if where == "style")
     assert "url(" not in style and "@import" not in style
-    for picture in page.pictures():
+    for picture in (*page.pictures(), *page.narrow_pictures()):
         assert_inert(picture)
     return page
 

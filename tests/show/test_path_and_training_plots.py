@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 
-from show.records import GRID, data, decay_path, history
+from show.records import GRID, data, decay_path, history, tuning
 from weightdecay.records.history import History
 from weightdecay.show import plots
-from weightdecay.show.decay_axis import decay_axis
+from weightdecay.show.decay_axis import decay_axis, df_label
 from weightdecay.show.labels import FAINT, text_width
 
 
@@ -120,6 +120,48 @@ def test_several_targets_have_a_line_for_every_coefficient_of_each():
     assert by_colour[second.get_color()] == tuple(2 * one.coef[:, 1])
 
 
+def test_targets_are_called_by_their_names():
+    one = a_path(p=2)
+    both = replace(one, coef=np.stack([one.coef, 2 * one.coef], axis=1), target_names=("Weight", "Pulse"))
+    assert set(names(plots.path(both, ax=axes()))) == {
+        f"column {j} · {target}" for j in range(2) for target in ("Weight", "Pulse")
+    }
+
+
+def top_labels(ax) -> dict[float, str]:
+    """Labels of the upper axis by their decays."""
+    (top,) = ax.child_axes
+    return dict(zip(top.get_xticks().tolist(), [one.get_text() for one in top.get_xticklabels()], strict=True))
+
+
+def test_degrees_of_freedom_are_not_read_off_between_decays_far_apart():
+    record = a_path(decays=[0.0, 0.1, 1e5])
+    axis = decay_axis(record.decays)
+    labels = top_labels(plots.path(record, ax=axes()))
+    np.testing.assert_allclose(list(labels), axis.place(record.decays))
+    assert list(labels.values()) == [df_label(df) for df in record.df]
+
+
+@pytest.mark.parametrize(
+    "decays", [[0.0, *GRID, math.inf], [0.0, *GRID, 1e7], np.geomspace(1e-4, 1e3, 15), [1e-3, 1e3]]
+)
+@pytest.mark.parametrize("width", [3.2, 7.2])
+def test_degrees_of_freedom_are_those_at_their_ticks(decays, width):
+    record = a_path(decays=decays)
+    ax = plots.path(record, ax=axes((width, 4.5)))
+    axis, (X, y) = decay_axis(decays), data(p=8)
+    labels = top_labels(ax)
+    assert len(labels) >= 2
+    for place, text in labels.items():
+        decay = {axis.zero: 0.0, axis.infinity: math.inf}.get(place, place)
+        true = float(decay_path(X, y, np.array([decay]), ()).df[0])
+        # Half of the last digit, and 0.02 for each column by the line between two decays.
+        assert abs(float(text) - true) <= 0.05 + 0.02 * 8
+    ax.figure.draw_without_rendering()
+    boxes = [one.get_window_extent() for one in ax.child_axes[0].get_xticklabels()]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
 def test_one_decay_makes_points():
     record = a_path(decays=[0.1])
     ax = plots.path(record, ax=axes())
@@ -167,8 +209,9 @@ def test_names_do_not_overlap_and_stay_inside(size, side):
     assert all(ax.bbox.x0 - 1 <= box.x0 and box.x1 <= ax.bbox.x1 + 1 for box in boxes)
 
 
-def test_the_width_of_a_text_is_not_underestimated():
-    ax = axes()
+@pytest.mark.parametrize("dpi", [72, 100, 200, 300])
+def test_the_width_of_a_text_is_not_underestimated(dpi):
+    ax = Figure(figsize=(7.2, 4.5), dpi=dpi).add_subplot()
     for text in ("best 0.0042", "under-fitting →", "sklearn alpha=1", "a long column name", "A" * 24, "W" * 24, "MW@%"):
         written = ax.text(0, 0, text, fontsize=7.5)
         assert text_width(text) >= 0.97 * written.get_window_extent().width * 72 / ax.figure.dpi
@@ -267,6 +310,26 @@ def test_histories_that_cannot_share_a_picture_are_refused():
         plots.training([])
     with pytest.raises(ValueError, match="different shapes"):
         plots.training([history(0.1, p=3), history(1.0, p=4)])
+
+
+@pytest.mark.parametrize(
+    ("draw", "wrong", "told"),
+    [
+        (plots.validation, 0.1, r"wd\.plot\.validation draws a Tuning, got float; pass what wd\.tune returned"),
+        (plots.path, tuning(decays=[0.1]), r"wd\.plot\.path draws a DecayPath, got Tuning; .* or tuning\.path"),
+        (plots.training, 0.1, r"wd\.plot\.training draws a History, got float; pass model\.history_"),
+        (plots.training, [history(0.1), "x"], r"wd\.plot\.training draws a History, got str"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_a_sentence(draw, wrong, told):
+    with pytest.raises(TypeError, match=told):
+        draw(wrong)
+
+
+@pytest.mark.parametrize("nothing", [None, [None], [history(0.1), None]])
+def test_a_fit_without_history_is_said_to_have_none(nothing):
+    with pytest.raises(ValueError, match=r"no history to draw, got None; give model\.history_ of fits with solver="):
+        plots.training(nothing)
 
 
 def test_many_decays_have_a_short_legend():

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +19,7 @@ from show.pages import Report, assert_harmless
 from show.records import GRID, data, decay_path, tuning
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
-from weightdecay.records.tuning import Known, Tuning
+from weightdecay.records.tuning import Known, Trial, Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import terminal
 from weightdecay.show.report import html, report
@@ -295,11 +296,85 @@ def test_a_very_long_name_is_short_in_every_finding(letter):
     assert "is constant and gets no weight; drop " in told and len(told) < 250
 
 
-def test_a_page_breaks_long_words_and_pictures_keep_a_width_that_can_be_read():
+def test_a_page_breaks_long_words_but_not_those_of_headers():
     style = next(text for where, text in Report(html(tuning(decays=GRID[::8]))).texts if where == "style")
     rules = {rule.partition("{")[0].strip(): rule.partition("{")[2] for rule in reversed(style.split("}"))}
     assert "overflow-wrap: anywhere" in rules["body"]
-    assert "overflow-x: auto" in rules["figure"] and "min-width: 36rem" in rules["img"]
+    assert "overflow-wrap: normal" in rules["th"]
+
+
+def test_narrow_screens_get_pictures_that_are_laid_out_for_them():
+    page = assert_harmless(html(tuning(decays=GRID[::8])))
+    assert {attrs["media"] for tag, attrs in page.elements if tag == "source"} == {"screen and (max-width: 36rem)"}
+    pairs = zip(page.pictures(), page.narrow_pictures(), strict=True)
+    widths = [[float(ElementTree.fromstring(one).attrib["width"].removesuffix("pt")) for one in pair] for pair in pairs]
+    assert len(widths) == 2 and all(narrow < 300 < wide for wide, narrow in widths)
+
+
+def searched(count: int) -> Tuning:
+    """A search in a space, the best first."""
+    record = tuning(decays=GRID[::8])
+    tried = tuple(
+        Trial({"name": f"<b>{k}", "fit_intercept": k % 2 == 0}, 0.1 * k, 5.0 + k, 0.5 + k) for k in range(count)
+    )
+    return replace(record, trials=tried)
+
+
+def test_the_settings_that_a_search_has_tried_are_told():
+    record = searched(3)
+    page = assert_harmless(html(record))
+    sheet = page.table("Settings tried")
+    assert sheet.header == ["setting", "decay", "held-out mean squared error", "standard error"]
+    assert [row[0][0] for row in sheet.rows] == [f"name=<b>{k}, fit_intercept={k % 2 == 0}" for k in range(3)]
+    assert page.column("Settings tried", "decay") == [one.decay for one in record.trials]
+    assert page.column("Settings tried", "held-out mean squared error") == [one.mean for one in record.trials]
+    assert page.column("Settings tried", "standard error") == [one.standard_error for one in record.trials]
+    assert "Settings tried" not in assert_harmless(html(tuning(decays=GRID[::8]))).words()
+
+
+def test_scores_of_settings_are_the_metric_itself_and_many_settings_are_cut():
+    record = replace(searched(30), scoring="−r2")
+    page = assert_harmless(html(record))
+    assert page.column("Settings tried", "held-out r2") == [-one.mean for one in record.trials[:20]]
+    assert "The 20 best of 30" in page.words()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_terminal_tells_the_settings_whose_numbers_stay_whole(width):
+    record = searched(30)
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.tuning(record))
+    _, _, told = capture.get().partition(" setting ")
+    rows = [line.split() for line in told.splitlines() if line.strip().startswith("name=<b>")]
+    assert len(rows) == 20 and "The 20 best of 30 settings" in " ".join(told.split())
+    for row, one in zip(rows, record.trials, strict=False):
+        numbers = [brief(value) for value in (one.decay, one.mean, one.standard_error)]
+        # A narrow terminal leaves out the errors.
+        assert row[-3:] == numbers if width > 40 else numbers[1] in row
+    assert max(map(len, capture.get().splitlines())) <= width
+
+
+def test_coefficients_are_said_to_be_in_the_units_that_they_have():
+    record = tuning(decays=GRID[::8])
+    path = replace(record.path, units="the units of <what> reaches the last step")
+    page = assert_harmless(html(replace(record, later=Known({}, path))))
+    assert page.table("Coefficients").caption.startswith(
+        "Coefficients in the units of <what> reaches the last step, at "
+    )
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal.path(path))
+    assert capture.get().startswith("Coefficients in the units of <what> reaches the last step at 5 of 5 decays:")
+
+
+def test_a_coefficient_of_minus_zero_is_no_negative_share():
+    record = tuning(decays=[0.1, 1e9])
+    coef = record.path.coef.copy()
+    coef[:, 0] = [-2.0, 0.0]
+    path = replace(record.path, coef=coef)
+    page = assert_harmless(html(replace(record, decay=1e9, later=Known({}, path))))
+    assert page.table("Coefficients").rows[1][-1][0] == "0 %"
 
 
 def test_scores_are_shown_as_the_metric_itself():

@@ -112,6 +112,16 @@ def test_missing_markers_of_several_kinds_are_counted_together(refusal: Refusal)
     assert "no value in line 3 ('-', one of 4 such lines)" in refusal(csv_of(records))
 
 
+def test_a_role_of_text_is_told_what_it_may_be(refusal: Refusal) -> None:
+    content = csv_of([["a", "firm", "y"], *([str(row), f"f{row}", str(row**2)] for row in range(9))])
+    told = refusal(content, weight="firm")
+    assert told.endswith("; a weight must be a number in every line: name another column")
+    told = refusal(content.replace("firm", "z").replace("y", "x").replace("z", "y"))
+    assert told.endswith(
+        "; a target must be a number in every line: name another column, or write its classes as numbers"
+    )
+
+
 def test_text_is_told_before_what_is_missing(refusal: Refusal) -> None:
     records = table("a", "b", "y")
     records[1][0], records[5][1] = "NA", "oops"

@@ -153,6 +153,12 @@ def test_a_quotation_mark_within_a_value(content: str, refusal: Refusal) -> None
     [
         ("a,b,a,y", "columns 1 and 3 have the same name 'a'"),
         ("a,b, a ,y", "columns 1 and 3 have the same name 'a'"),
+        (",a,b,y", "column 1 has no name"),
+        (
+            ",a,b,y",
+            "(index=False, row.names=FALSE), or name it there, for example 'row', and leave it out with --drop row",
+        ),
+        (",a,,y", "give every column a name"),
         ("a,,b,y", "column 2 has no name"),
         ("a,b,y,", "column 4 has no name"),
         ('a," ",b,y', "column 2 has no name"),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from weightdecay.cli.convert import Negatives, convert
+from weightdecay.cli.options import Once
 from weightdecay.cli.path import path
 from weightdecay.cli.sentences import sentences
 from weightdecay.cli.tune import tune
@@ -23,8 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(short_help="Say how much weight decay a table needs.")(tune)
-app.command(short_help="Show the coefficients at every decay.")(path)
+app.command(cls=Once, short_help="Say how much weight decay a table needs.")(tune)
+app.command(cls=Once, short_help="Show the coefficients at every decay.")(path)
 app.command(cls=Negatives, short_help="Convert a decay to other tools' units.")(convert)
 
 

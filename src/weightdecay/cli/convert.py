@@ -9,7 +9,7 @@ from typing import Annotated, Any, final
 import typer
 from typer.core import TyperCommand
 
-from weightdecay.cli.options import AsJson
+from weightdecay.cli.options import AsJson, refuse_repeated
 from weightdecay.cli.sentences import WRONG_CALL, as_options, say, sentences, tell
 
 
@@ -71,6 +71,7 @@ class Negatives(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take what begins like a negative number for an argument."""
         ctx.ignore_unknown_options = any(re.match(r"-\.?\d|-inf", word) for word in args)
+        refuse_repeated(self, ctx, args)
         return super().parse_args(ctx, args)
 
 

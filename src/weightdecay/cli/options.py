@@ -6,11 +6,13 @@ import csv
 import difflib
 import math
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, final
 
 import typer
+from typer.core import TyperCommand
 
 MOST_DECAYS = 10_000
 _NOT_REPEATED = ("report", "as_json")
@@ -48,6 +50,30 @@ Exempt = Annotated[
     typer.Option("--decay-exempt", metavar="COLUMNS", help="Columns that decay leaves alone, parted by commas."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
+
+
+@final
+class Once(TyperCommand):
+    """A command whose options of one value are given at most once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse what would override what was given before."""
+        refuse_repeated(self, ctx, args)
+        return super().parse_args(ctx, args)
+
+
+def refuse_repeated(command: TyperCommand, ctx: Any, args: Sequence[str]) -> None:
+    """Raise where an option of one value is given again: the last would win without a word.
+
+    Raises
+    ------
+    typer.BadParameter
+        One is.
+    """
+    *_, order = command.make_parser(ctx).parse_args(list(args))
+    for parameter, count in Counter(order).items():
+        if count > 1 and not parameter.multiple:
+            raise _wrong(parameter.opts[0], f"it is given {count} times; give it once")
 
 
 def names(given: Sequence[str] | None) -> list[str]:
@@ -130,9 +156,15 @@ def scorer(given: str | None) -> str | None:
 
     known = get_scorer_names()
     if given not in known:
-        close = difflib.get_close_matches(given, known, n=3) or ["r2", "neg_mean_absolute_error"]
+        named = [name for name in known if given.lower() == _initials(name)]
+        close = named or difflib.get_close_matches(given, known, n=3) or ["r2", "neg_mean_absolute_error"]
         raise _wrong("--scoring", f"{given!r} is not a scorer of scikit-learn; did you mean {' or '.join(close)}?")
     return given
+
+
+def _initials(scorer: str) -> str:
+    """What a scorer is called for short: rmse for neg_root_mean_squared_error."""
+    return "".join(word[0] for word in scorer.removeprefix("neg_").split("_"))
 
 
 def _wrong(option: str, sentence: str) -> typer.BadParameter:

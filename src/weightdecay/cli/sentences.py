@@ -19,6 +19,8 @@ BAD_DATA, WRONG_CALL, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 # Arguments of Python whose options go by the same name.
 SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance")
+# Arguments that are true or false, and the names of their options.
+SWITCHES = {"standardize": "standardize", "fit_intercept": "intercept"}
 
 # A ValueError raised in these packages speaks of what they were given; one from deeper down is a defect of ours.
 SPEAKS_TO_USERS = ("weightdecay", "sklearn")
@@ -78,6 +80,10 @@ def as_options(sentence: str, names: Collection[str]) -> str:
     def option(found: re.Match[str]) -> str:
         verb, name, value = found["verb"] or "", found["name"], found["value"].strip("'").replace("…", "VALUE")
         given = "give " if verb else ""
+        if name in SWITCHES and value in ("True", "False"):
+            return f"--{'' if value == 'True' else 'no-'}{SWITCHES[name]}"
+        if name in names and value == "None":
+            return f"out --{name.replace('_', '-')}"
         if name in names:
             return f"{given}--{name.replace('_', '-')} {value}"
         return f"{given}--fact {name}={value}" if verb else found[0]

@@ -110,12 +110,14 @@ def _report_file(report: Path | None, data: Path) -> Path | None:
 def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> None:
     """Write the report, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
     import weightdecay as wd
+    from weightdecay.cli.findings import in_words_of_options
 
+    told = in_words_of_options(tuning)
     if file is not None:
-        wd.report(tuning, file)
+        wd.report(told, file)
     if as_json:
         sys.stdout.write(tuning.to_json() + "\n")
     else:
-        tell(wd.terminal.tuning(tuning, table))
+        tell(wd.terminal.tuning(told, table))
     if file is not None:
         tell(f"report: {wd.terminal.sentence(str(file))}", stderr=as_json)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
+# Decades between two fitted decays up to which degrees of freedom are read off between them: a column's share is
+# a logistic curve of log λ, and a straight line over half a decade misses it by less than 0.02.
+CLOSE = 0.5
 
 
 @dataclass(frozen=True)
@@ -121,21 +124,45 @@ def dress(ax: Axes, axis: DecayAxis, decays: Iterable[float]) -> None:
 
 
 def df_axis(ax: Axes, axis: DecayAxis, decays: Array, df: Array) -> None:
-    """Effective degrees of freedom along the top, at the ticks of λ."""
+    """Effective degrees of freedom along the top, at the ticks of λ and at decays that stand far from others."""
     usable = np.isfinite(df)
-    order = np.argsort(axis.place(decays[usable]), kind="stable")
+    decays, df = decays[usable], df[usable]
+    order = np.argsort(axis.place(decays), kind="stable")
     if not len(order):
         return
-    places, values = np.log(axis.place(decays[usable]))[order], df[usable][order]
-    first, last = places[0] - 1e-9, places[-1] + 1e-9
-    ticked = [float(place) for place in ax.get_xticks() if first <= math.log(place) <= last]
-    shown = [df_label(float(np.interp(math.log(place), places, values))) for place in ticked]
+    decays, df = decays[order], df[order]
+    places = np.log(axis.place(decays))
+    ticked = _df_places(ax, axis, decays)
+    shown = [df_label(float(np.interp(math.log(place), places, df))) for place in ticked]
     top = ax.secondary_xaxis("top")
     top.set_xticks(ticked, shown, color=GREY, fontsize="small")
     top.set_xticks([], minor=True)
     top.tick_params(color=FAINT)
     top.set_xlabel("effective degrees of freedom", color=GREY, fontsize="small")
     top.spines["top"].set_color(FAINT)
+
+
+def _df_places(ax: Axes, axis: DecayAxis, decays: Array) -> list[float]:
+    """Where degrees of freedom are known: at ticks between decays close to each other, and beside wider gaps."""
+    places = axis.place(decays)
+    inside = (decays > 0) & np.isfinite(decays)
+    # From a finite decay to 0 or ∞ it is infinitely far, however near their places are.
+    finite = inside[1:] & inside[:-1]
+    wide = finite & (np.diff(np.log10(places)) > CLOSE + 1e-9)
+    known = [float(tick) for tick in ax.get_xticks() if _is_known(float(tick), places, finite & ~wide)]
+    room = math.log(axis.right / axis.left) * 24 / points(ax)[0]
+    for place in places[np.append(wide, False) | np.insert(wide, 0, False)].tolist():
+        if all(abs(math.log(place / other)) > room for other in known):
+            known.append(place)
+    return sorted(known)
+
+
+def _is_known(tick: float, places: Array, close: NDArray[np.bool_]) -> bool:
+    """Whether a tick is at one of the places, or between two that are close."""
+    after = int(np.searchsorted(places, tick * (1 - 1e-9)))
+    if after == len(places):
+        return False
+    return bool(places[after] <= tick * (1 + 1e-9)) or (after > 0 and bool(close[after - 1]))
 
 
 def df_label(df: float) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.names import setting
 from weightdecay.show.plots import flat_coefficients
 from weightdecay.show.sanitize import for_terminal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 NAME, LEAST_NAME = 24, 10  # letters of a name
 PATH_ROWS = 30
 PATH_DECAYS = 6
+TRIALS, SETTING = 20, 60  # rows, and letters of a setting
 BETWEEN, EDGES = 3, 2  # characters between two columns, and at the two ends of a line
 
 
@@ -122,11 +124,41 @@ def _remark(tuning: Tuning, decay: float) -> str:
     return ", ".join(word for word, value in special if value == decay)
 
 
+def trials(tuning: Tuning) -> Fitting:
+    """The settings of other parameters that were tried, best first, each with its decay."""
+    from rich.console import Group
+
+    shown = tuning.trials[:TRIALS]
+    names = [setting(one.params) for one in shown]
+    losses = [float(tuning.as_metric(one.mean)) for one in shown]
+    cells = [
+        ["" if math.isnan(one) else brief(one) for one in values]
+        for values in ([one.decay for one in shown], losses, [one.standard_error for one in shown])
+    ]
+    header = for_terminal(f"held-out {tuning.metric}", 60)
+    note = f"[dim]The {len(shown)} best of {len(tuning.trials)} settings; the JSON has them all.[/]"
+
+    def build(width: int) -> RenderableType:
+        columns = [numbers("decay", cells[0], 5), numbers("", cells[1]), numbers("± SE", cells[2], 4)]
+        while len(columns) > 2 and width - EDGES - taken(columns) < LEAST_NAME:
+            columns.pop()
+        room = width - EDGES - taken(columns)
+        size = max(min(max(map(len, names)), SETTING, room), LEAST_NAME)
+        wide = columns[1].width + max(0, min(len(header) - columns[1].width, room - size))
+        columns[1] = replace(columns[1], header=header, width=wide)
+        tried = Column("setting", tuple(for_terminal(name, size) for name in names), size, numbers=False)
+        table = grid((tried, *columns))
+        return Group(table, *([note] if len(shown) < len(tuning.trials) else []))
+
+    return Fitting(build)
+
+
 def coefficients(path: DecayPath) -> Fitting:
     """The largest coefficients at as many of a few decays as fit, and the degrees of freedom."""
     from rich.console import Group
 
     coef, every = flat_coefficients(path)
+    ascending = np.argsort(path.decays, kind="stable")
     order = np.arange(len(every))
     if len(every) > PATH_ROWS:
         order = np.sort(np.argsort(-np.abs(coef).max(axis=0), kind="stable")[:PATH_ROWS])
@@ -143,14 +175,14 @@ def coefficients(path: DecayPath) -> Fitting:
     def build(width: int) -> RenderableType:
         longest = max(map(len, (*names, *feet)))
         for count in range(min(PATH_DECAYS, len(path.decays)), 0, -1):
-            chosen = np.unique(np.linspace(0, len(path.decays) - 1, count).round().astype(int))
+            chosen = ascending[np.unique(np.linspace(0, len(path.decays) - 1, count).round().astype(int))]
             columns = [at(int(index)) for index in chosen]
             room = width - EDGES - taken(columns)
             if room >= min(longest, LEAST_NAME):
                 break
         size = max(min(longest, NAME, room), 1)
         cells = (*(for_terminal(name, max(size, 4)) for name in names), *feet)
-        title = f"Coefficients in the units of the columns at {len(columns)} of {len(path.decays)} decays:"
+        title = f"Coefficients in {for_terminal(path.units)} at {len(columns)} of {len(path.decays)} decays:"
         table = grid((Column("decay", cells, size, numbers=False), *columns), len(feet))
         return Group(title, table, *([note] if len(order) < len(every) else []))
 

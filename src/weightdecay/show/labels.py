@@ -22,6 +22,7 @@ INK, GREY, FAINT = "#222222", "#6E6E6E", "#C8C8C8"
 NAME_SIZE = 7.5  # points
 LINE = 9.0  # points from one name to the next
 AWAY = 14.0  # points from a curve's end to its name
+HINTED = 1.06  # a letter drawn on whole pixels is up to so much wider than its outline
 MOST_ROOM = 0.4  # of the axes' width, for names
 MOST_LETTERS, LEAST_LETTERS = 24, 4  # of a name
 
@@ -45,7 +46,7 @@ def names_that_fit(ax: Axes) -> int:
 
 def text_width(text: str) -> float:
     """Width of a small text in points, as matplotlib's font has it; letters that it lacks are taken for wide ones."""
-    return NAME_SIZE * sum(_letter_width(letter) for letter in text)
+    return HINTED * NAME_SIZE * sum(_letter_width(letter) for letter in text)
 
 
 @cache

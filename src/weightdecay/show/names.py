@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
 from weightdecay.records.finding import Finding
+from weightdecay.records.jsonable import encode
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.sanitize import shortened
 
@@ -29,6 +32,11 @@ def subject(tuning: Tuning) -> str:
     model = shortened(tuning.model_name, NAME)
     about = " ".join(([f"to predict {listed}"] if listed else []) + ([f"from {file}"] if file else []))
     return f"Weight decay {about} ({model})" if about else f"Weight decay for {model}"
+
+
+def setting(params: Mapping[str, Any]) -> str:
+    """The values of parameters that a search has tried, as the verdict writes them."""
+    return ", ".join(f"{name}={encode(value)}" for name, value in params.items())
 
 
 def short_names(finding: Finding, columns: tuple[str, ...]) -> Finding:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,19 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
-from weightdecay.show.names import short_names, subject, target_names
+from weightdecay.show.names import setting, short_names, subject, target_names
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.validation_curve import path_of
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MAX_COEFFICIENTS = 200
 MAX_TARGETS = 3
+MAX_TRIALS = 20
 TEXT_LIMIT = 1000
+WIDE, NARROW = 6.4, 3.9  # inches, of a picture
 FAMILIES = ("weightdecay", "numpy", "scipy", "scikit-learn")
 
 
@@ -56,9 +62,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image and the sentence that stands for it."""
+    """An image, the same for narrow screens, and the sentence that stands for both."""
 
     address: str
+    narrow: str
     words: str
 
 
@@ -70,6 +77,7 @@ class Section:
     verdict: tuple[str, ...]
     findings: tuple[Finding, ...]
     pictures: tuple[Picture, ...]
+    trials: Sheet | None
     coefficients: Sheet | None
     references: Sheet | None
     curve: Sheet
@@ -105,6 +113,7 @@ def _section(heading: str, tuning: Tuning) -> Section:
         verdict=tuple(for_html(line, TEXT_LIMIT) for line in tuning.verdict.splitlines()),
         findings=tuple(_harmless(short_names(one, tuning.columns)) for one in tuning.findings),
         pictures=tuple(_pictures(tuning, None if heading else path)),
+        trials=_trials(tuning),
         coefficients=None if path is None else _coefficients(tuning, path),
         references=_references(tuning),
         curve=_curve(tuning, path),
@@ -121,16 +130,38 @@ def _pictures(tuning: Tuning, path: DecayPath | None) -> Iterable[Picture]:
     """The flagship picture, and the path where one is given."""
     drawn = for_html(tuning.metric) if tuning.scored else "and training loss"
     words = f"Held-out {drawn} against the decay. " + tuning.verdict.replace("\n", " ")
-    address = svg_address(lambda ax: plots.validation(tuning, ax=ax), 6.4, 4.1)
-    yield Picture(address, for_html(words, TEXT_LIMIT))
+    yield _picture(lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
     if path is not None and len(path.decays) > 1 and path.coef.size:
-        address = svg_address(lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 6.4, 3.8)
-        yield Picture(address, "Each coefficient against the decay; the dashed line marks the decay in use.")
+        words = "Each coefficient against the decay; the dashed line marks the decay in use."
+        yield _picture(lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 3.8, words)
+
+
+def _picture(draw: Callable[[Axes], object], height: float, words: str) -> Picture:
+    """A drawing of that height in inches, laid out for wide and for narrow screens."""
+    wide, narrow = (svg_address(draw, width, height) for width in (WIDE, NARROW))
+    return Picture(wide, narrow, for_html(words, TEXT_LIMIT))
 
 
 def _number(value: float) -> Number | None:
     """A number for the page; None where it is undefined."""
     return None if math.isnan(value) else Number(repr(float(value)), brief(float(value)))
+
+
+def _trials(tuning: Tuning) -> Sheet | None:
+    """The settings of other parameters that were tried, best first."""
+    if not tuning.trials:
+        return None
+    rows = tuple(
+        Row(
+            for_html(setting(one.params), TEXT_LIMIT),
+            (_number(one.decay), _number(tuning.as_metric(one.mean)), _number(one.standard_error)),
+        )
+        for one in tuning.trials[:MAX_TRIALS]
+    )
+    left = len(tuning.trials) - len(rows)
+    note = f"The {MAX_TRIALS} best of {len(tuning.trials)}; the JSON has them all." if left else ""
+    header = ("setting", "decay", f"held-out {for_html(tuning.metric)}", "standard error")
+    return Sheet("Settings tried, each with a decay of its own", header, rows, note)
 
 
 def _coefficients(tuning: Tuning, path: DecayPath) -> Sheet | None:
@@ -157,7 +188,7 @@ def _coefficients(tuning: Tuning, path: DecayPath) -> Sheet | None:
     if len(intercepts[0]) == 1:
         rows = (Row("intercept", (_number(intercepts[0][0]), _number(intercepts[1][0])), ""), *rows)
     df = _number(float(path.df[chosen]))
-    caption = f"Coefficients in the units of the columns, at decay {brief(float(path.decays[chosen]))}" + (
+    caption = f"Coefficients in {for_html(path.units)}, at decay {brief(float(path.decays[chosen]))}" + (
         f" ({df.text} effective degrees of freedom)" if df else ""
     )
     header = ("column", "coefficient", f"at decay {brief(float(path.decays[least]))}", "what decay leaves")
@@ -175,7 +206,8 @@ def _kept(coefficient: float, least: float) -> str:
     share = coefficient / least if least else math.nan
     if not math.isfinite(share):
         return ""
-    return f"{100 * share:.0f} %" if share >= 0 else "other sign"
+    # A coefficient of 0 may have either sign.
+    return f"{100 * abs(share):.0f} %" if share >= 0 else "other sign"
 
 
 def _references(tuning: Tuning) -> Sheet | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,11 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        It is no `Tuning`.
+
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
@@ -74,6 +79,7 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'decay λ'
     """
+    _check("validation", tuning, Tuning, "pass what wd.tune returned, or model.tuning_")
     ax = _axes(ax)
     if tuning.targets:
         draw_targets(ax, tuning)
@@ -100,6 +106,11 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        It is no `DecayPath`.
+
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
@@ -109,6 +120,7 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float
     >>> ax.get_ylabel()
     'coefficient'
     """
+    _check("path", path, DecayPath, "pass what wd.path returned, or tuning.path")
     ax = _axes(ax)
     coef, names = flat_coefficients(path)
     every = [*path.decays, *([] if decay is None else [decay])]
@@ -155,6 +167,8 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     ------
     ValueError
         There is no history, or the histories have weights of different shapes.
+    TypeError
+        One is no `History`.
 
     Examples
     --------
@@ -199,7 +213,13 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
 def flat_coefficients(path: DecayPath) -> tuple[Array, list[str]]:
     """Coefficients with one column each for every column of every target, and a name for each."""
     coef = path.coef.reshape(len(path.decays), -1)
-    return coef, _weight_names(path.columns, coef.shape[1], path.coef.shape)
+    return coef, _weight_names(path.columns, coef.shape[1], path.coef.shape, path.target_names)
+
+
+def _check(name: str, given: object, kind: type, remedy: str) -> None:
+    """What is to be drawn is of the kind that the picture shows."""
+    if not isinstance(given, kind):
+        raise TypeError(f"wd.plot.{name} draws a {kind.__name__}, got {type(given).__name__}; {remedy}")
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -230,9 +250,14 @@ def _many_lines(ax: Axes, x: Array, curves: Array, named: NDArray[np.int_], othe
 
 def _by_decay(histories: History | Sequence[History]) -> list[History]:
     """The histories with the weakest decay first, once it is known that they can share a picture."""
-    every = [histories] if isinstance(histories, History) else list(histories)
-    if not every:
-        raise ValueError("no history to draw: give one History, or a sequence of them")
+    every = list(histories) if isinstance(histories, Iterable) else [histories]
+    if not every or any(one is None for one in every):
+        raise ValueError(
+            f"no history to draw, got {'None' if every else 'an empty sequence'}; give model.history_ of fits with "
+            "solver='gradient_descent', the solver that keeps one"
+        )
+    for one in every:
+        _check("training", one, History, "pass model.history_, or a sequence of them")
     shapes = {one.weights.shape[1:] for one in every}
     if len(shapes) > 1:
         raise ValueError(
@@ -273,8 +298,13 @@ def _flat(history: History) -> Array:
     return history.weights.reshape(len(history.weights), -1)
 
 
-def _weight_names(columns: tuple[str, ...], count: int, shape: tuple[int, ...]) -> list[str]:
+def _weight_names(
+    columns: tuple[str, ...], count: int, shape: tuple[int, ...], targets: tuple[str, ...] = ()
+) -> list[str]:
     """A name for each coefficient: its column, and its target where there are several."""
     names = list(columns) or [f"x{j}" for j in range(shape[-1])]
     several = count // len(names)
-    return names if several <= 1 else [f"{name} · target {k + 1}" for k in range(several) for name in names]
+    if several <= 1:
+        return names
+    called = targets if len(targets) == several else [f"target {k + 1}" for k in range(several)]
+    return [f"{name} · {target}" for target in called for name in names]

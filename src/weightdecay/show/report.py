@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def report(result: Tuning, path: str | Path) -> Path:
     """Write a report as one self-contained HTML file.
 
-    It holds the verdict, the findings, the picture of the curve, the coefficients in the units of the columns and every
-    number of the curve. It has no script and loads nothing; the file is there wholly or not at all.
+    It holds the verdict, the findings, the picture of the curve, the settings that a search has tried, the coefficients
+    and every number of the curve. It has no script and loads nothing; the file is there wholly or not at all.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.files import check_writable
-from weightdecay.show.grids import NAME, coefficients, curve
+from weightdecay.show.grids import NAME, coefficients, curve, trials
 from weightdecay.show.names import short_names
 from weightdecay.show.sanitize import for_terminal
 
@@ -90,7 +90,7 @@ def sentence(text: str) -> str:
 
 
 def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
-    """Show the data, the verdict, the findings and the curve around its best.
+    """Show the data, the verdict, the findings, the settings that a search has tried, and the curve around its best.
 
     Parameters
     ----------
@@ -116,7 +116,9 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
     lines = [*_data_lines(table), f"[bold]{first}[/]", *others]
-    return Group(*lines, *(_finding(short_names(one, tuning.columns)) for one in tuning.findings), "", curve(tuning))
+    findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
+    tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []
+    return Group(*lines, *findings, *tried, "", curve(tuning))
 
 
 def _data_lines(table: Table | None) -> Iterable[str]:
@@ -125,7 +127,9 @@ def _data_lines(table: Table | None) -> Iterable[str]:
         rows, columns = len(table.y), len(table.columns)
         plural = "" if columns == 1 else "s"
         source, target = for_terminal(table.source), for_terminal(table.target, NAME)
-        yield f"[dim]{source}: {rows} rows, {columns} column{plural}, target {target}[/]"
+        nothing = 0 if table.weight is None else int((table.weight == 0).sum())
+        weightless = f" ({nothing} of weight 0)" if nothing else ""
+        yield f"[dim]{source}: {rows} rows{weightless}, {columns} column{plural}, target {target}[/]"
         yield from (f"[dim]{sentence(note)}[/]" for note in table.notes)
         yield ""
 

@@ -114,7 +114,7 @@ def _legend(ax: Axes, note: str | None, strip: float) -> None:
     handles, names = ax.get_legend_handles_labels()
     pairs = sorted(zip(names, handles, strict=True), key=lambda pair: not pair[0].startswith(("held-out", "training")))
     width, height = points(ax)
-    place_legend(ax, dict(pairs if width > 260 and height > 170 else pairs[:2]), title=note, bottom=strip)
+    place_legend(ax, dict(pairs if width > 210 and height > 170 else pairs[:2]), title=note, bottom=strip)
 
 
 def _train_loss(tuning: Tuning, path: DecayPath | None) -> Array | None:

@@ -89,7 +89,8 @@ def _role_remedy(one: Fault, role: str) -> str:
     if COMMA_NUMBER.fullmatch(one.field):
         return "write its numbers with a decimal point, without commas"
     if one.kind == "text" and one.share_of_numbers < MOSTLY:
-        return f"a {role}must be a number in every line: name another column, or write its classes as numbers"
+        other = ", or write its classes as numbers" if role == "target " else ""
+        return f"a {role}must be a number in every line: name another column{other}"
     return "correct that line or remove it"
 
 

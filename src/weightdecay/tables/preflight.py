@@ -198,12 +198,22 @@ def _check_names(names: tuple[str, ...], where: str) -> None:
         raise TableError(f"{where} holds only numbers where column names are expected; add a line with them above it")
     for place, name in enumerate(names, start=1):
         if not name:
-            raise TableError(f"column {place} has no name in {where}; give every column a name")
+            raise TableError(f"column {place} has no name in {where}; {_name_it(place, names)}")
         if name in places:
             raise TableError(
                 f"columns {places[name]} and {place} have the same name {quoted(name)} in {where}; rename one of them"
             )
         places[name] = place
+
+
+def _name_it(place: int, names: Sequence[str]) -> str:
+    """What to do about a column without a name."""
+    if place == 1 and all(names[1:]):
+        return (
+            "if it holds the row names that pandas or R wrote, write the file without them (index=False, "
+            "row.names=FALSE), or name it there, for example 'row', and leave it out with --drop row"
+        )
+    return "give every column a name"
 
 
 def _records(data: bytes, delimiter: str, source: str, line: int = 1) -> Iterator[tuple[int, list[str]]]:
