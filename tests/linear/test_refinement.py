@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -24,6 +25,8 @@ CERTIFIED = {
 
 # Of the exact solution for the given floats; nine are promised everywhere, data this small get more.
 EXACT = 12.0
+
+Floats = np.ndarray
 
 ARITHMETICS = [
     pytest.param((DoubleDouble(),), id="double-double"),
@@ -200,3 +203,72 @@ def test_equal_rows_of_wide_data_with_different_targets(decay: float, standardiz
     exact = exact_ridge(X, y, decay, standardize=standardize)
     assert correct_digits([model.intercept_, *model.coef_], exact.all) >= 9.0
     assert "not converged" not in model.status_
+
+
+def of_various_lengths(kind: str, size: float) -> Floats:
+    """Rank-deficient designs, short or long columns among those of length 1."""
+    X = np.random.default_rng(13).integers(-16, 17, (4, 6)) / 8.0
+    if kind == "short column":
+        X[:, 2] /= size
+    elif kind == "long columns":
+        X[:, :2] *= size
+    elif kind == "equal rows":
+        X[:, 2] /= size
+        X[1] = X[0]
+    elif kind == "dependent long columns":
+        X[:, [0, 1, 4]] = size * X[:, :1] * [1.0, 4.0, 0.5]
+    else:
+        X = np.vstack([X, X[::-1] + 1.0, 2.0 * X])
+        X[:, 0] *= size
+        X[:, 1], X[:, 5] = X[:, 2] + 4.0 * X[:, 3], 4.0 * X[:, 0]
+    return X
+
+
+KINDS = ["short column", "long columns", "equal rows", "dependent long columns", "tall"]
+
+
+@pytest.mark.parametrize("exponent", [12, 30, 43])
+@pytest.mark.parametrize("kind", KINDS)
+def test_least_norm_among_columns_of_very_different_lengths(kind: str, exponent: int) -> None:
+    """Law 5: without decay the solution of least norm, which leaves short columns alone."""
+    X = of_various_lengths(kind, 2.0**exponent)
+    y = np.random.default_rng(14).integers(-16, 17, len(X)) / 8.0
+    model = wd.LinearRegression(0.0, standardize=False).fit(X, y)
+    exact = exact_ridge(X, y, 0.0, standardize=False)
+    assert correct_digits([model.intercept_, *model.coef_], exact.all) >= EXACT
+    assert "not converged" not in model.status_
+
+
+@pytest.mark.parametrize("exponent", [60, 200])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lengths_that_are_too_different_are_told(kind: str, exponent: int) -> None:
+    """The digits are there, or a warning says that they are not."""
+    X = of_various_lengths(kind, 2.0**exponent)
+    y = np.random.default_rng(14).integers(-16, 17, len(X)) / 8.0
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model = wd.LinearRegression(0.0, standardize=False).fit(X, y)
+    exact = exact_ridge(X, y, 0.0, standardize=False)
+    converged = "not converged" not in model.status_
+    assert converged == (not told)
+    assert converged == (kind in ("short column", "equal rows"))
+    if converged:
+        assert correct_digits([model.intercept_, *model.coef_], exact.all) >= EXACT
+
+
+@pytest.mark.parametrize(("n", "p"), [(20, 30), (40, 300), (60, 20)])
+def test_the_path_agrees_on_the_least_norm(n: int, p: int) -> None:
+    """Also for the penalty of decay weights, and for lengths from 2⁻⁴⁴ to 1."""
+    rng = np.random.default_rng(15)
+    X, y, lengths = rng.standard_normal((n, p)), rng.standard_normal(n), 2.0 ** -np.linspace(0, 44, p).round()
+    X[:, p // 2 :] = X[:, : p - p // 2] + X[:, 1 : p - p // 2 + 1]
+    graded, options = X * lengths, {"standardize": False}
+    fit, path = (
+        wd.LinearRegression(0.0, **options).fit(graded, y),
+        wd.path(wd.LinearRegression(**options), graded, y, [0]),
+    )
+    np.testing.assert_allclose(fit.coef_, path.coef[0], rtol=1e-6, atol=1e-6 * np.abs(fit.coef_).max())
+    weighted = wd.LinearRegression(0.0, decay_weights=lengths**-2.0, **options).fit(X, y)
+    np.testing.assert_allclose(
+        weighted.coef_, fit.coef_ * lengths, rtol=1e-9, atol=1e-12 * np.abs(weighted.coef_).max()
+    )

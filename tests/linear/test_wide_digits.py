@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import weightdecay as wd
 from reference.exact import correct_digits, exact_ridge
+from weightdecay.linear import sides
 
 Floats = np.ndarray
 N, P = 10, 12
@@ -200,3 +201,93 @@ def test_digits_of_small_data_are_those_of_refinement() -> None:
     y = eighths(np.random.default_rng(3), N)
     found = wd.LinearRegression(0.125, **options).fit(X, y)
     assert correct_digits([found.intercept_, *found.coef_], exact_ridge(X, y, 0.125, **options).all) >= 12.0
+
+
+def lengths_of(name: str) -> Floats:
+    """Column lengths up to 2⁶⁰ apart."""
+    long = {"one": [0], "three": [0, 4, 9], "more than rows": range(P - 1)}
+    exponent = np.zeros(P)
+    for step, column in enumerate(long.get(name, [])):
+        exponent[column] = 60 - step
+    return np.asarray(2.0 ** (np.linspace(-30, 30, P)[::-1].round() if name == "all sizes" else exponent))
+
+
+@pytest.mark.parametrize("way", ["columns", "decay weights"])
+@pytest.mark.parametrize("name", ["one", "three", "more than rows", "all sizes"])
+def test_long_columns_beside_short_ones(name: str, way: str) -> None:
+    """A long column's coefficient is the small difference of large parts, but for the path no less than for the fit."""
+    rng = np.random.default_rng(13)
+    X, y, lengths = eighths(rng, N, P), eighths(rng, N), lengths_of(name)
+    X, weights = (X * lengths, np.ones(P)) if way == "columns" else (X, lengths**-2.0)
+    decays = np.array([2.0**-10, 1.0])
+    options: dict[str, Any] = {"standardize": False, "decay_weights": weights, "centre": eighths(rng, P) / lengths}
+    path = wd.path(wd.LinearRegression(**options), X, y, decays)
+    for place, decay in enumerate(decays.tolist()):
+        exact = exact_ridge(X, y, decay, **options)
+        np.testing.assert_allclose(path.coef[place], [float(w) for w in exact.coef], rtol=1e-9)
+        assert path.intercept[place] == pytest.approx(float(exact.intercept), rel=1e-9)
+        fit = wd.LinearRegression(decay, **options).fit(X, y)
+        np.testing.assert_allclose(path.coef[place], fit.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("way", ["columns", "decay weights"])
+@pytest.mark.parametrize("exponent", [40, 60, 120, 200])
+def test_losses_of_long_columns_beside_short_ones(exponent: int, way: str) -> None:
+    """However long: nothing of the short ones is lost, and each row is left out with nine digits."""
+    rng = np.random.default_rng(17)
+    X, y, lengths = eighths(rng, N, P), eighths(rng, N), np.ones(P)
+    lengths[[0, 3, 5]] = 2.0 ** np.array([exponent, exponent, exponent // 2])
+    X, weights = (X * lengths, np.ones(P)) if way == "columns" else (X, lengths**-2.0)
+    options: dict[str, Any] = {"standardize": False, "decay_weights": weights}
+    estimator, decays = wd.LinearRegression(**options), [2.0**-10, 1.0]
+    folds, alone = (wd.tune(estimator, X, y, cv=cv, decays=decays) for cv in (SPLITS, "loo"))
+    for place, decay in enumerate(decays):
+        for fold, (train, test) in enumerate(SPLITS):
+            errors = squared_errors(X, y, train, test, Fraction(decay) * N / len(train), options)
+            assert folds.losses[fold, place] == pytest.approx(np.mean(errors), rel=1e-9)
+        assert alone.losses[0, place] == pytest.approx(np.mean(left_out_errors(X, y, decay, options)), rel=1e-9)
+
+
+def test_long_columns_with_weights_exempt_columns_and_several_targets() -> None:
+    rng = np.random.default_rng(14)
+    X, Y, s = eighths(rng, N, P) * lengths_of("three"), eighths(rng, N, 2), 1.0 + np.arange(N) % 3
+    s[3] = 0.0
+    options: dict[str, Any] = {"standardize": False, "decay_weights": np.r_[1.0, 0.0, np.ones(P - 2)]}
+    path = wd.path(wd.LinearRegression(**options), X, Y, [0.25], sample_weight=s)
+    for coef, y in zip(path.coef[0], Y.T, strict=True):
+        exact = exact_ridge(X, y, 0.25, sample_weight=s, **options)
+        np.testing.assert_allclose(coef, [float(w) for w in exact.coef], rtol=1e-9)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_training_rows_that_no_column_tells_apart(standardize: bool) -> None:
+    """They predict their mean at every decay, 0 included."""
+    rng = np.random.default_rng(15)
+    X, y, decays = rng.standard_normal((6, 9)), rng.standard_normal(6), [0.0, 1e-9, 1.0, np.inf]
+    X[:3] = X[0]
+    estimator, rows = wd.LinearRegression(standardize=standardize), np.arange(6)
+    folds = wd.tune(estimator, X, y, cv=[(rows[:3], rows[3:]), (rows[3:], rows[:3])], decays=decays)
+    np.testing.assert_allclose(folds.losses[0], np.mean((y[3:] - y[:3].mean()) ** 2), rtol=1e-12)
+    for place, decay in enumerate(decays):
+        model = wd.LinearRegression(decay * 2, standardize=standardize).fit(X[3:], y[3:])
+        assert folds.losses[1, place] == pytest.approx(np.mean((y[:3] - model.predict(X[:3])) ** 2), rel=1e-8)
+    path = wd.path(estimator, X[:3], y[:3], decays)
+    np.testing.assert_array_equal(path.coef, 0.0)
+    np.testing.assert_array_equal(path.df, 0.0)
+    np.testing.assert_allclose(path.intercept, y[:3].mean(), rtol=1e-12)
+    alone = wd.tune(estimator, X[:3], y[:3], cv="loo", decays=decays)
+    np.testing.assert_allclose(alone.mean, np.mean((1.5 * (y[:3] - y[:3].mean())) ** 2), rtol=1e-12)
+
+
+def test_long_columns_of_a_sparse_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made dense, or the status says what that costs."""
+    rng = np.random.default_rng(16)
+    X, y = eighths(rng, N, P) * lengths_of("three"), eighths(rng, N)
+    estimator, decays = wd.LinearRegression(standardize=False), [0.25, 2.0**100, 2.0**130]
+    dense, given = wd.path(estimator, X, y, decays), wd.path(estimator, sparse.csr_array(X), y, decays)
+    np.testing.assert_allclose(given.coef, dense.coef, rtol=1e-9)
+    assert given.status == ("exact (triangular)", "exact (triangular)", "exact")
+    monkeypatch.setattr(sides, "MADE_DENSE", 0)
+    rough = wd.path(estimator, sparse.csr_array(X), y, decays)
+    assert rough.status == (sides.ROUGH, sides.ROUGH, "exact")
+    np.testing.assert_allclose(rough.coef[2], dense.coef[2], rtol=1e-9)

@@ -19,6 +19,8 @@ import scipy.linalg
 from scipy.linalg import lapack, solve_triangular
 
 from weightdecay.linear.extended import Design, Floats
+from weightdecay.linear.graded import graded_svd
+from weightdecay.linear.spectrum import GRADED
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
@@ -163,20 +165,20 @@ class LeastPenalty:
         matrix /= scale
         q, triangle, columns = _independent(weighted_columns(design, root, free))
         # Before the projection: a column inside the span of the exempt ones leaves nothing but rounding errors.
-        size = float(np.sqrt(np.einsum("ij,ij->j", matrix, matrix).max(initial=0.0)))
+        lengths = np.sqrt(np.einsum("ij,ij->j", matrix, matrix))
         coupling = q.T @ matrix
-        if q.shape[1]:
+        if coupling.size:
             scipy.linalg.blas.dgemm(-1.0, q, coupling, beta=1.0, c=matrix, overwrite_c=1)
-        left, sigma, right = scipy.linalg.svd(matrix, full_matrices=False, overwrite_a=True, check_finite=False)
-        cut = tolerance * max(size, float(sigma.max(initial=0.0)))
         # Where Λ is small, what is rounding error would be divided by it; where it is not, a small σ does no harm.
-        rank = int(np.count_nonzero(sigma > (cut if limit or ratio <= cut else 0.0)))
-        least = 0.0 if rank < penalised.size and not limit else float(sigma[:rank].min(initial=np.inf)) ** 2
+        cutting = limit or ratio <= tolerance * float(lengths.max(initial=0.0))
+        left, sigma, right = _decomposed(matrix, lengths, tolerance if cutting else 0.0, graded=limit)
+        rank = len(sigma)
+        least = 0.0 if rank < penalised.size and not limit else float(sigma.min(initial=np.inf)) ** 2
         largest = float(sigma.max(initial=0.0)) ** 2
-        condition = float(np.sqrt((largest + ratio) / (least + ratio))) if rank or not limit else 1.0
+        determined = penalised.size and (rank or not limit)
+        condition = float(np.sqrt((largest + ratio) / (least + ratio))) if determined else 1.0
         return LeastPenalty(
-            left[:, :rank], sigma[:rank], right[:rank], q, triangle, free[columns], coupling, penalised, root, scale,
-            ratio, limit, condition,
+            left, sigma, right, q, triangle, free[columns], coupling, penalised, root, scale, ratio, limit, condition,
         )  # fmt: skip
 
     @property
@@ -218,6 +220,18 @@ class LeastPenalty:
             return right
         solved: Floats = solve_triangular(self.exempt_triangle, right, trans=trans, check_finite=False)
         return solved
+
+
+def _decomposed(matrix: Floats, lengths: Floats, tolerance: float, *, graded: bool) -> tuple[Floats, Floats, Floats]:
+    """U, Σ, Vᵀ of a matrix that is overwritten, without σ up to a share of the longest column, or of each if graded."""
+    if not matrix.size:  # which LAPACK's wrapper refuses
+        return np.zeros((len(matrix), 0)), np.zeros(0), np.zeros((0, matrix.shape[1]))
+    size = float(lengths.max())
+    if graded and size > GRADED * float(lengths.min()):
+        return graded_svd(matrix, lengths)
+    left, sigma, right = scipy.linalg.svd(matrix, full_matrices=False, overwrite_a=True, check_finite=False)
+    rank = int(np.count_nonzero(sigma > tolerance * max(size, float(sigma.max()))))
+    return left[:, :rank], sigma[:rank], right[:rank]
 
 
 def _independent(matrix: Floats) -> tuple[Floats, Floats, Any]:

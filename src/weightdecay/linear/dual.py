@@ -20,6 +20,7 @@ from scipy.linalg import lapack
 from scipy.linalg.blas import dsyrk
 
 from weightdecay.linear.design import Design
+from weightdecay.linear.graded import orthonormal
 from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
 from weightdecay.linear.spectrum import EPS, GRADED, singular
 
@@ -211,7 +212,7 @@ def _fit_together(
                 # A symmetric rank-k update in place: half the products, and no second matrix.
                 dsyrk(1.0, Z.T, beta=1.0, c=squares[f], trans=1, lower=1, overwrite_c=1)
             else:
-                squares[f] = lapack.dtpqrt(0, min(PANEL, n), squares[f], Z.T, overwrite_a=1, overwrite_b=1)[0]
+                squares[f] = _triangle_with(squares[f], Z.T)
     for f, pair in enumerate(pairs):
         columns = Columns(means[f], scales[f], np.asarray(exempt[f], dtype=np.intp))
         sets = _training_set(rows, design, pair, columns, np.concatenate(kept[f], axis=1), Y)
@@ -221,6 +222,16 @@ def _fit_together(
             yield of_kernel(sets, K[:, sets.train] * sets.root)
         else:
             yield of_triangle(sets, np.triu(square).T, lengths, p)
+
+
+def _triangle_with(R: Array, Z: Array) -> Array:
+    """R (n, n) of the rows of a triangle and of Z (m, n), both of which are overwritten."""
+    n = len(R)
+    if R.any():
+        return np.asarray(lapack.dtpqrt(0, min(PANEL, n), R, Z, overwrite_a=1, overwrite_b=1)[0])
+    # The first rows are the longest, and short ones lose their digits under reflections that start from less, as zeros.
+    R[: len(Z)] = np.triu(lapack.dgeqrf(Z, lwork=64 * n, overwrite_a=1)[0][:n])
+    return R
 
 
 def standardized(
@@ -292,7 +303,8 @@ def of_kernel(sets: TrainingSet, cross: Array) -> DualFit:
     K = sets.rotated(sets.rotated(cross[sets.train] * sets.root[:, None]).T)
     undecayed = float(np.trace(K[:h, :h]))
     G = K[h:, h:]
-    d, V = np.linalg.eigh((G + G.T) / 2) if len(G) else (np.zeros(0), G)
+    # Where no decayed column tells the training rows apart there is no direction to solve for, even at Λ = 0.
+    d, V = np.linalg.eigh((G + G.T) / 2) if G.any() else (np.zeros(0), G[:, :0])
     B, size = sets.embedded(V), max(undecayed, float(d.max(initial=0.0)))
     return DualFit(sets, cross, B, B, np.maximum(d, 0.0), V.T @ sets.complement(sets.y), size, False)
 
@@ -302,17 +314,9 @@ def of_triangle(sets: TrainingSet, cross: Array, lengths: Array, p: int) -> Dual
     body = sets.complement(cross[sets.train] * sets.root[:, None])
     found = singular(body, sets.complement(sets.y), p, lengths)
     sigma = np.sqrt(found.d)
-    B = sets.embedded(_orthonormal(body @ found.V / sigma))
+    B = sets.embedded(orthonormal(body @ found.V / sigma))
     size = float(np.square(lengths).max(initial=0.0))
     return DualFit(sets, cross, found.V * sigma, B, found.d, found.z / sigma[:, None], size, True)
-
-
-def _orthonormal(B: Array) -> Array:
-    """Nearly orthonormal columns made so, the last ones first, whose errors are the least."""
-    if not B.size:
-        return B
-    Q, triangle = np.linalg.qr(B[:, ::-1])
-    return np.asarray((Q * np.sign(np.diagonal(triangle)))[:, ::-1])
 
 
 def null_directions(fit: DualFit) -> Array:

@@ -105,7 +105,7 @@ def solve_refined(
     -----
     Columns, rows and targets are scaled by powers of two, so magnitudes from 1e-300 to 1e300 cost no digits. Memory
     is about two copies of X. Where the least-penalty rule decides among columns whose lengths relative to their
-    penalties differ by more than 2⁴⁰ (without `standardize` only), it decides as if they were standardised. Where no
+    penalties differ by more than 2³⁰⁰ (without `standardize` only), it decides as if they were standardised. Where no
     penalty decides, rows whose weights are below 2⁻⁹⁰ of the largest count as absent.
 
     Source: Å. Björck, *Iterative refinement of linear least squares solutions I*, BIT 7, 1967; the penalty enters as

@@ -12,7 +12,7 @@ from weightdecay.linear.corrections import rank_tolerance
 from weightdecay.linear.extended import Arithmetic, Floats, Integers, Pair, pair_sum, zeros
 from weightdecay.linear.scaled_design import ColumnMoments, RowScale, Scaled, ScaledDesign, column_moments
 
-_WIDEST_TIE = 40  # powers of two by which column lengths over penalty lengths may differ within one decomposition
+_WIDEST_TIE = 300  # powers of two by which column lengths over penalty lengths may differ within one decomposition
 _ABSENT = -(2**24)  # below every exponent in use
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from weightdecay.linear.accuracy import TINY, enough
 from weightdecay.linear.design import Design
 from weightdecay.linear.dual import DualFit, arranged, fit_duals, in_order, left_out
-from weightdecay.linear.dual_models import dual_models
+from weightdecay.linear.dual_models import dual_models, graded_models
 from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit, FoldFit
 from weightdecay.linear.fold_split import open_folds
 from weightdecay.linear.leave_one_out import LeaveOneOut
@@ -30,6 +30,9 @@ from weightdecay.tuning.protocol import Split
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Numbers of a sparse X up to which the coefficients of columns of very different lengths make it dense: 512 MiB.
+MADE_DENSE = 2**26
+ROUGH = "exact (triangular), but coefficients of long columns have fewer digits: too many columns to be made dense"
 # Amplification of rounding errors up to which coefficients of wide data need no refinement.
 SAFE = 1e5
 
@@ -194,12 +197,32 @@ class Wide:
             if not mask.any():
                 continue
             fit = self.triangular if mask is exact else self.whole
-            coef[mask], intercept[mask] = dual_models(self.rows, fit, precisions[mask])
+            coef[mask], intercept[mask] = self._coefficients(fit, precisions[mask])
             rss[mask], shrunk[mask] = fit.sums(precisions[mask])
             df[mask], log_det[mask] = spectral_sums(fit.d, precisions[mask], 0.0)
         df += undecayed - int(self.design.fit_intercept)
         intercept -= self.centre @ self._centre_shift
-        return Models(coef + self.centre, intercept, rss, shrunk, df, log_det, exact, undecayed)
+        status: tuple[str, ...] = ()
+        if exact.any() and self._graded and not self._can_be_dense:
+            status = tuple(ROUGH if one else "exact" for one in exact)
+        return Models(coef + self.centre, intercept, rss, shrunk, df, log_det, exact, undecayed, status)
+
+    @property
+    def _graded(self) -> bool:
+        """Whether columns are of very different lengths."""
+        return self._arranged[3] is not None
+
+    @property
+    def _can_be_dense(self) -> bool:
+        """Whether there is memory for all columns at once."""
+        return isinstance(self.rows.X, np.ndarray) or self.rows.n * self.rows.p <= MADE_DENSE
+
+    def _coefficients(self, fit: DualFit, precisions: Array) -> tuple[Array, Array]:
+        """Of one of the factorisations, the centre left out."""
+        rows, _, lengths, order = self._arranged if fit.triangular else (self.rows, None, None, None)
+        if lengths is None or order is None or not self._can_be_dense:
+            return dual_models(self.rows, fit, precisions)
+        return graded_models(rows, fit, precisions, lengths, order)
 
     def solution(self, precision: float) -> tuple[Array, Array, bool]:
         """From the factorised kernel, or from the triangle where it is better."""

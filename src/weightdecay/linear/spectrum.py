@@ -48,7 +48,8 @@ class Tridiagonal:
         Z = np.empty((len(precisions), q, t))
         for row, precision in zip(Z, precisions, strict=True):
             row[...] = _positive_solve(self.d + precision, self.e, self.z)
-        return np.swapaxes(self._rotated(np.swapaxes(Z, 0, 1).reshape(q, -1), "N").reshape(q, len(Z), t), 0, 1)
+        flat = self._rotated(np.swapaxes(Z, 0, 1).reshape(q, len(Z) * t), "N")
+        return np.swapaxes(flat.reshape(q, len(Z), t), 0, 1)
 
     def _rotated(self, B: Array, trans: str) -> Array:
         """Q B or Qᵀ B."""
