@@ -32,6 +32,17 @@ def machine() -> dict[str, object]:
     return {"python": platform.python_version(), "cores": os.cpu_count(), "blas": blas, **versions}
 
 
+def save(name: str, found: list[Result]) -> None:
+    """Write what is known so far: a run that is broken off keeps its rows."""
+    RESULTS.mkdir(exist_ok=True)
+    record = {"machine": machine(), "results": [vars(one) for one in found]}
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    head = "| work | ours | rival | ratio | bar | stretch |\n|---|---|---|---|---|---|\n"
+    facts = "; ".join(f"{key} {value}" for key, value in machine().items())
+    text = f"{facts}\n\n{head}" + "".join(one.row() + "\n" for one in found)
+    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+
+
 def main() -> int:
     """Run the rivals asked for (those installed), row by row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -51,13 +62,8 @@ def main() -> int:
             if options.rows in name:
                 found.append(row(name, options.repeats))
                 print(found[-1].line(), flush=True)
-    if options.save:
-        record = {"machine": machine(), "results": [vars(one) for one in found]}
-        (RESULTS / f"{options.save}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        head = "| work | ours | rival | ratio | bar | stretch |\n|---|---|---|---|---|---|\n"
-        facts = "; ".join(f"{name} {value}" for name, value in machine().items())
-        text = f"{facts}\n\n{head}" + "".join(one.row() + "\n" for one in found)
-        (RESULTS / f"{options.save}.md").write_text(text, encoding="utf-8")
+                if options.save:
+                    save(options.save, found)
     return 0
 
 

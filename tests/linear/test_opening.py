@@ -198,5 +198,5 @@ def test_sample_weights_of_text_are_told(estimator: Any) -> None:
 def test_prediction_tells_of_columns_that_hold_no_numbers_as_fitting_does() -> None:
     frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [0.0, 1.0, 0.0]})
     model = wd.LinearRegression(0.1).fit(frame, [1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="'b'.*'red'"):
+    with pytest.raises(ValueError, match=r"'b'.*'red'"):
         model.predict(frame.assign(b=["red", "red", "blue"]))

@@ -100,7 +100,8 @@ def choose(rule: Rule, decays: Array, mean: Array, error: Array) -> float:
         choice = one_standard_error(decays, mean, error)
         if math.isnan(choice):
             raise ValueError(
-                "rule='1se' needs a standard error, which this scoring and these folds do not give; use rule='min' or several folds"
+                "rule='1se' needs a standard error, which this scoring and these folds do not give; use rule='min' or "
+                "several folds"
             )
         return choice
     raise ValueError(f"rule={rule!r} is not known; give 'min', '1se' or a function of (decays, mean, standard_error)")
