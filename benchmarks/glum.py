@@ -15,7 +15,7 @@ DECAYS = np.geomspace(1e-4, 1e2, 100)
 
 def folds(name: str, repeats: int) -> Result:
     """5 folds × 100 decays, columns standardised by both."""
-    X, y = regression(20_000, 200)
+    X, y = regression(5_000, 50)
     ours, rival = medians(
         lambda: wd.tune(wd.LinearRegression(), X, y, decays=DECAYS, cv=5),
         lambda: GeneralizedLinearRegressorCV(
@@ -27,5 +27,5 @@ def folds(name: str, repeats: int) -> Result:
 
 
 ROWS: Mapping[str, Callable[[str, int], Result]] = {
-    "n=20,000 p=200: 5 folds × 100 decays / glum CV": folds,
+    "n=5,000 p=50: 5 folds × 100 decays / glum CV": folds,
 }
