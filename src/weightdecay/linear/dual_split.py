@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from weightdecay.linear.dual import DualFit, null_directions, trusted
 from weightdecay.linear.fold_split import exact, of_scores, summarise
+from weightdecay.linear.heavy_rows import multipliers
 from weightdecay.linear.leave_one_out import scored
 from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Rows
@@ -202,11 +203,11 @@ class LeftOut:
         touched = self.null.any(axis=1)
         found = np.empty((len(self.Q), len(precisions), self.fit.z.shape[1]))
         d, z = self.fit.d, self.fit.z
-        found[~touched] = _ratio(self.Q[~touched], _multipliers(d, precisions), z)
+        found[~touched] = _ratio(self.Q[~touched], multipliers(d, precisions), z)
         if touched.any():
             Q = np.concatenate([self.null[touched], self.Q[touched]], axis=1)
             d = np.concatenate([np.zeros(self.null.shape[1]), d])
-            found[touched] = _ratio(Q, _multipliers(d, precisions), np.concatenate([self.null_z, z]))
+            found[touched] = _ratio(Q, multipliers(d, precisions), np.concatenate([self.null_z, z]))
         found /= self.fit.sets.root[:, None, None]
         for row, fit in self.alone.items():
             one = FoldFit.of(fit).predictions(precisions)[:, 0]
@@ -214,18 +215,9 @@ class LeftOut:
         return found
 
 
-def _ratio(Q: Array, multipliers: Array, z: Array) -> Array:
+def _ratio(Q: Array, m: Array, z: Array) -> Array:
     """(Σ_j q_ij m_j z_j)/(Σ_j q_ij² m_j), (rows, L, t); nan for rows without a share in Q."""
-    k, L = multipliers.shape
-    top = (Q @ (multipliers[:, :, None] * z[:, None, :]).reshape(k, L * z.shape[1])).reshape(len(Q), L, z.shape[1])
+    k, L = m.shape
+    top = (Q @ (m[:, :, None] * z[:, None, :]).reshape(k, L * z.shape[1])).reshape(len(Q), L, z.shape[1])
     with np.errstate(invalid="ignore"):
-        return np.asarray(top / (np.square(Q) @ multipliers)[:, :, None])
-
-
-def _multipliers(d: Array, precisions: Array) -> Array:
-    """(d_min + Λ)/(d_j + Λ), shape (m, L): 1 for the smallest eigenvalue at every Λ, 1 for all at Λ = inf."""
-    finite = np.where(np.isinf(precisions), 1.0, precisions)
-    least = d.min(initial=np.inf)
-    with np.errstate(invalid="ignore"):
-        ratio = np.where(d[:, None] == least, 1.0, (least + finite) / (d[:, None] + finite))
-    return np.asarray(np.where(np.isinf(precisions), 1.0, ratio))
+        return np.asarray(top / (np.square(Q) @ m)[:, :, None])
