@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "ColumnPlan",
     "Conversion",
     "DecayPath",
+    "Diagnostics",
     "Finding",
     "HeldOut",
     "History",
@@ -36,7 +38,9 @@ __all__ = [
 # Public name -> the module that defines it.
 _OBJECTS = {
     "Conversion": "weightdecay.decay.units",
+    "ColumnPlan": "weightdecay.records.column_plan",
     "DecayPath": "weightdecay.records.decay_path",
+    "Diagnostics": "weightdecay.records.diagnostics",
     "Finding": "weightdecay.records.finding",
     "HeldOut": "weightdecay.records.held_out",
     "History": "weightdecay.records.history",
@@ -63,7 +67,9 @@ if TYPE_CHECKING:
     from weightdecay.decay.penalty import Penalty
     from weightdecay.decay.units import Conversion, conventions, conversion, convert
     from weightdecay.linear.estimators import LinearRegression
+    from weightdecay.records.column_plan import ColumnPlan
     from weightdecay.records.decay_path import DecayPath
+    from weightdecay.records.diagnostics import Diagnostics
     from weightdecay.records.finding import Finding
     from weightdecay.records.held_out import HeldOut
     from weightdecay.records.history import History

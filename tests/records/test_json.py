@@ -18,7 +18,8 @@ import weightdecay as wd
 from tuning.fakes import FakeProblem, falling, rising, tuned, valley
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import encode, number, numbers, pair
-from weightdecay.records.tuning import MAX_PATH_NUMBERS, Known, Trial, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import MAX_PATH_NUMBERS, Trial, Tuning
 
 FOUND = (Finding("WD006", "info", "'<b>' is constant — “so”", "drop it"),)
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.history import History
-from weightdecay.records.tuning import Known, Reference, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import Reference, Tuning
 
 Array = NDArray[np.float64]
 GRID = np.geomspace(1e-4, 1e3, 40)

@@ -19,7 +19,8 @@ from show.pages import Report, assert_harmless
 from show.records import GRID, data, decay_path, tuning
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
-from weightdecay.records.tuning import Known, Trial, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import Trial, Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import terminal
 from weightdecay.show.report import html, report

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 
 from show.records import GRID, data, tuning
-from weightdecay.records.tuning import Known, Reference, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import Reference, Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.decay_axis import decay_axis, df_label, tick_label, ticks

@@ -126,6 +126,10 @@ class FakeProblem:
         self.asked["opinions"] += 1
         return {name: curve(np.asarray(decays)) for name, curve in self.opinion.items()}
 
+    def diagnostics(self, decay: Any, folds: Any) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
     def estimator(self, decay: Any) -> Any:
         self.asked["estimator"] += 1
         return ("fitted at", decay)

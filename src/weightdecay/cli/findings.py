@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import DecayPath, Finding, Tuning
+    from weightdecay import DecayPath, Diagnostics, Finding, Tuning
 
 _ROW = re.compile(r"row (\d+) \(counted from 0\)")
 
@@ -43,6 +43,10 @@ class _Told:
         return tuple(
             replace(one, message=_words(one.message), remedy=_words(one.remedy)) for one in self._tuning.findings
         )
+
+    def diagnostics(self) -> Diagnostics | None:
+        """The model in use looked at closely."""
+        return self._tuning.diagnostics
 
     def model(self) -> Any:
         """The estimator, refitted."""

@@ -23,6 +23,7 @@ from weightdecay.linear.sides import Side
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.linear.workers import threads_for
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
@@ -238,6 +239,11 @@ class RidgeProblem:
             note += f", not converged: the last correction was {refined.correction:.0e} of a coefficient"
             warnings.warn(note, ConvergenceWarning, stacklevel=5)
         return refined.coef, refined.intercept, note
+
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Diagnostics, ...]:
+        """The models in use beside least squares and the models of folds."""
+        self._check_unchanged()
+        return ()
 
     def estimator(self, decay: float | Array) -> Any:
         """A fitted clone of the estimator that opened the problem."""

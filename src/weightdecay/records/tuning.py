@@ -6,15 +6,18 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.frozen import freeze
 from weightdecay.records.jsonable import encode
+from weightdecay.records.later import Known, Later
 from weightdecay.records.shares import share_unit
 from weightdecay.records.verdict import verdict
 
@@ -54,55 +57,6 @@ class Trial:
     decay: float
     mean: float
     standard_error: float
-
-
-class Later(Protocol):
-    """What a `Tuning` may still ask of the work it came from; each is computed once, when asked for."""
-
-    def opinions(self, decays: Array) -> Mapping[str, Array]:
-        """Other criteria at the decays."""
-        ...
-
-    def path(self, decays: Array) -> DecayPath:
-        """Fitted models at the decays."""
-        ...
-
-    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
-        """What the user should know."""
-        ...
-
-    def model(self) -> Any:
-        """The estimator, refitted on all rows at the chosen decay."""
-        ...
-
-
-@dataclass(frozen=True)
-class Known:
-    """Results that are already there (read from JSON, or asked for before)."""
-
-    known_opinions: Mapping[str, Array] = field(default_factory=dict)
-    known_path: DecayPath | None = None
-    known_findings: tuple[Finding, ...] = ()
-
-    def opinions(self, decays: Array) -> Mapping[str, Array]:
-        """The opinions that were stored."""
-        return self.known_opinions
-
-    def path(self, decays: Array) -> DecayPath:
-        """The path that was stored."""
-        if self.known_path is None:
-            raise ValueError(
-                "this Tuning was read without its path (it was too large for JSON); use wd.path on the data"
-            )
-        return self.known_path
-
-    def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
-        """The findings that were stored."""
-        return self.known_findings
-
-    def model(self) -> Any:
-        """No model without the data."""
-        raise ValueError("this Tuning was read from JSON and holds no model; fit the estimator at decay=tuning.decay")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +108,8 @@ class Tuning:
         The file that the rows came from; empty where they came from none.
     command : str
         A line that repeats the work.
+    plan : tuple of ColumnPlan
+        What became of every column of a table of text, dates or gaps; empty where columns were numbers.
     later : Later
         Source of what is computed only when asked for; outside equality and JSON.
 
@@ -195,6 +151,7 @@ class Tuning:
     target_names: tuple[str, ...] = ()
     source: str = ""
     command: str = ""
+    plan: tuple[ColumnPlan, ...] = ()
     later: Later = field(default_factory=Known, repr=False)
 
     def __post_init__(self) -> None:
@@ -228,6 +185,19 @@ class Tuning:
             When the record was read from JSON without its path, or the data were changed.
         """
         return self.later.path(self.decays)
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics | None:
+        """The model in use beside least squares and the models of folds; None where that is not to be had.
+
+        Computed from the data when first asked for; of several targets each has its own.
+
+        Raises
+        ------
+        ValueError
+            When the data were changed since the decay was tuned.
+        """
+        return self.later.diagnostics()
 
     @cached_property
     def model(self) -> Any:
@@ -291,7 +261,7 @@ class Tuning:
             When the data were changed since the decay was tuned.
         """
         path = self.path if self._path_fits() else None
-        known = Known(self.opinions, path, self.findings)
+        known = Known(self.opinions, path, self.findings, self.diagnostics)
         return replace(self, targets=tuple(one.settled() for one in self.targets), later=known)
 
     def _path_fits(self) -> bool:
@@ -314,6 +284,8 @@ class Tuning:
             "findings": [vars(one) for one in self.findings],
             "opinions": encode(self.opinions),
             "path": encode(vars(self.path)) if self._path_fits() else None,
+            "diagnostics": encode(vars(self.diagnostics)) if self.diagnostics is not None else None,
+            "plan": [encode(vars(one)) for one in self.plan],
             "references": [encode(vars(one)) for one in self.references],
             "trials": [encode(vars(one)) for one in self.trials],
             "targets": [one.to_dict() for one in self.targets],

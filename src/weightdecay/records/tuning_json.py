@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import number, numbers, pair
-from weightdecay.records.tuning import PLAIN, Known, Reference, Trial, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import PLAIN, Reference, Trial, Tuning
 
-_NESTED = ("findings", "opinions", "path", "references", "trials", "targets")
+_NESTED = ("findings", "opinions", "path", "diagnostics", "plan", "references", "trials", "targets")
 
 
 def read_tuning(text: str) -> Tuning:
@@ -77,12 +80,24 @@ def _path(data: dict[str, Any] | None) -> DecayPath | None:
     )
 
 
+def _diagnostics(data: dict[str, Any] | None) -> Diagnostics | None:
+    """Diagnostics from their JSON form."""
+    if data is None:
+        return None
+    words = {"folds": data["folds"], "columns": tuple(data["columns"])}
+    single = ("decay", "intercept", "least_squares_intercept", "df", "r2")
+    several = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "fitted", "residual", "edges", "quantiles")
+    given = {name: number(data[name]) for name in single} | {name: numbers(data[name]) for name in several}
+    return Diagnostics(**given, **words)
+
+
 def _from_dict(data: dict[str, Any]) -> Tuning:
     """A `Tuning` from JSON types."""
     known = Known(
         {name: numbers(values) for name, values in data["opinions"].items()},
         _path(data["path"]),
         tuple(Finding(**one) for one in data["findings"]),
+        _diagnostics(data["diagnostics"]),
     )
     return Tuning(
         decays=numbers(data["decays"]),
@@ -110,6 +125,7 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         target_names=tuple(data["target_names"]),
         source=data["source"],
         command=data["command"],
+        plan=tuple(ColumnPlan(**{**one, "made": tuple(one["made"])}) for one in data["plan"]),
         references=tuple(
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
             for one in data["references"]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.tuning import Known, Reference, Tuning
+from weightdecay.records.later import Known
+from weightdecay.records.tuning import Reference, Tuning
 from weightdecay.show.decay_axis import DecayAxis, decay_axis, df_axis, dress
 from weightdecay.show.labels import (
     BLUE,

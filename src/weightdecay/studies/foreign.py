@@ -21,6 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from weightdecay.linear.cells import check_collected, check_columns, floats
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
 from weightdecay.studies.foreign_data import columns_of, target_of
@@ -227,6 +228,10 @@ class ForeignProblem:
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """None: they need the inside of the fit."""
         return {}
+
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Diagnostics, ...]:
+        """None: they would take more refits."""
+        return ()
 
     def estimator(self, decay: float | Array) -> Any:
         """The estimator on all rows; at infinite decay the constant model that it then is."""

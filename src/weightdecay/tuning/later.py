@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.curve_findings import curve_findings
+from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Problem
 
 Array = NDArray[np.float64]
@@ -46,11 +48,13 @@ class OfProblem:
         The choice, one per target when there are several.
     given : bool
         Whether the decays were given, rather than searched.
+    folds : Folds
     """
 
     problem: Problem
     decay: float | Array
     given: bool
+    folds: Folds
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria, averaged over targets."""
@@ -67,6 +71,11 @@ class OfProblem:
             return worst_first((*self.problem.findings(), *curve_findings(tuning, given=self.given)))
         return worst_first((*self.problem.findings(), *_of_targets(tuning.targets)))
 
+    def diagnostics(self) -> Diagnostics | None:
+        """Of the only target; several have their own."""
+        found = self.problem.diagnostics(self.decay, self.folds)
+        return found[0] if len(found) == 1 else None
+
     def model(self) -> Any:
         """The estimator at the chosen decay."""
         return self.problem.estimator(self.decay)
@@ -78,7 +87,9 @@ class OfTarget:
 
     problem: Problem
     number: int
+    decay: float
     given: bool
+    folds: Folds
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria of this target."""
@@ -98,6 +109,11 @@ class OfTarget:
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """Findings of this target's curve; those of the data are in the outer record."""
         return worst_first(curve_findings(tuning, given=self.given))
+
+    def diagnostics(self) -> Diagnostics | None:
+        """Of this target."""
+        found = self.problem.diagnostics(self.decay, self.folds)
+        return found[self.number] if found else None
 
     def model(self) -> Any:
         """There is one model for all targets."""

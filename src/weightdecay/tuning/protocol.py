@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
@@ -104,6 +105,10 @@ class Problem(Protocol):
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria for the choice of λ, each (L,) or (L, t); smaller is better."""
+        ...
+
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Diagnostics, ...]:
+        """The models at a decay, or at one per target, looked at closely: one per target, none where not to be had."""
         ...
 
     def estimator(self, decay: float | Array) -> Any:

@@ -104,12 +104,12 @@ class _Evaluated:
 def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, problem: Problem) -> Tuning:
     """The `Tuning` of what was evaluated, with one inside for every target when there are several."""
     held_out, on_grid, given = evaluated.held_out, evaluated.on_grid, choice.decays is not None
-    targets = tuple(
-        replace(
-            _record(evaluated.target(number), facts.of_target(number), folds, choice, problem),
-            later=OfTarget(problem, number, given),
-        )
+    each = (
+        _record(evaluated.target(number), facts.of_target(number), folds, choice, problem)
         for number in range(len(held_out.targets))
+    )
+    targets = tuple(
+        replace(one, later=OfTarget(problem, number, one.decay, given, folds)) for number, one in enumerate(each)
     )
     decays, mean, error = evaluated.grid, held_out.mean[on_grid], held_out.standard_error[on_grid]
     best = smallest(decays, mean)
@@ -141,7 +141,7 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         references=evaluated.references(),
         columns=facts.columns,
         targets=targets,
-        later=OfProblem(problem, np.asarray([one.decay for one in targets]) if targets else decay, given),
+        later=OfProblem(problem, np.asarray([one.decay for one in targets]) if targets else decay, given, folds),
     )
 
 

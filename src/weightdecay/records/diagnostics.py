@@ -1,0 +1,67 @@
+"""Diagnostics: a fitted model looked at closely, as its report shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.frozen import freeze, same
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnostics:
+    """The model in use beside least squares and beside the models of the folds, and its held-out residuals.
+
+    Parameters
+    ----------
+    decay : float
+        λ of the model in use.
+    coef, least_squares : ndarray of shape (p,)
+        Coefficients in the units of the columns, at λ and at λ = 0 (the least-penalty solution).
+    intercept, least_squares_intercept : float
+    df : float
+        Effective degrees of freedom at λ, without the intercept.
+    fold_low, fold_high, fold_std : ndarray of shape (p,)
+        Least and greatest coefficient among the models of the folds at λ's prior precision, and their standard
+        deviation (1/(F − 1)); nan where a fold's training rows do not vary in the column.
+    folds : str
+        Those folds in words, ``"10 folds"``.
+    fitted, residual : ndarray of shape (m,)
+        Held-out predictions, ascending, and target minus prediction, of all rows or of at most 2,000 drawn evenly.
+    edges : ndarray of shape (k + 1,)
+        Bounds of k groups of predictions with about as many rows each, from all held-out rows.
+    quantiles : ndarray of shape (k, 5)
+        5 %, 25 %, 50 %, 75 % and 95 % quantiles of the residuals in each group.
+    r2 : float
+        1 − Σ s residual²/Σ s (y − ȳ)² over the held-out rows.
+    columns : tuple of str
+    """
+
+    decay: float
+    coef: Array
+    least_squares: Array
+    intercept: float
+    least_squares_intercept: float
+    df: float
+    fold_low: Array
+    fold_high: Array
+    fold_std: Array
+    folds: str
+    fitted: Array
+    residual: Array
+    edges: Array
+    quantiles: Array
+    r2: float
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Diagnostics) and same(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
