@@ -162,7 +162,7 @@ def test_a_missing_target_among_objects_is_told(estimator: Any) -> None:
         ({"fit_intercept": None}, "fit_intercept=None: expected True or False"),
         (
             {"decay_weights": {"lry": 0}},
-            "decay_weights (a dict) cannot be read as numbers; give one number of at least 0 per column; 0 exempts it",
+            "decay_weights names 'lry', which is none of the columns; name columns of the table",
         ),
         ({"centre": ["a", "b"]}, "centre (a list) cannot be read as numbers; give one number per column"),
     ],
@@ -200,3 +200,12 @@ def test_prediction_tells_of_columns_that_hold_no_numbers_as_fitting_does() -> N
     model = wd.LinearRegression(0.1).fit(frame, [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=r"'b'.*'red'"):
         model.predict(frame.assign(b=["red", "red", "blue"]))
+
+
+def test_decay_weights_by_name_are_those_by_place() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=[f"c{j}" for j in range(np.shape(X)[1])])
+    named = wd.LinearRegression(decay=0.1, decay_weights={"c0": 0.0}).fit(frame, Y)
+    placed = wd.LinearRegression(decay=0.1, decay_weights=[0.0] + [1.0] * (np.shape(X)[1] - 1)).fit(frame, Y)
+    np.testing.assert_array_equal(named.coef_, placed.coef_)

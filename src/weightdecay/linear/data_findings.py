@@ -28,6 +28,8 @@ FEW = 30  # rows
 MANY_COLUMNS = 1500  # up to which all pairs are compared
 MANY_NUMBERS = 10_000_000  # up to which nearly dependent columns are looked at in a copy of the data
 SHOWN = 5  # columns named in a finding
+FEW_CLASSES = 10  # values of a target that may be classes
+ROWS_PER_CLASS = 5  # rows that hold each on average
 
 
 class Opened(Protocol):
@@ -65,6 +67,7 @@ def data_findings(problem: Opened) -> tuple[Finding, ...]:
         *_identifiers(problem),
         *_dominant(problem),
         *_sizes(problem),
+        *_classes(problem),
     )
 
 
@@ -136,7 +139,7 @@ def _constants(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
 def _related(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     """WD005 and WD014: columns that others determine, exactly or almost."""
     rows = problem.rows
-    used = np.flatnonzero(~statistics.constant)
+    used = np.flatnonzero(~statistics.constant & ~_redundant(rows))
     if sparse.issparse(rows.X) or len(used) < 2:
         return
     if len(used) > MANY_COLUMNS:
@@ -153,6 +156,15 @@ def _related(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
             yield from _dependent(problem, used[apart], statistics)
         elif d[-1] > COLLINEAR**2 * d[0]:
             yield from _collinear(problem, _weighty(used[apart], V[:, 0]), float(np.sqrt(d[-1] / d[0])))
+
+
+def _redundant(rows: Rows) -> NDArray[np.bool_]:
+    """Columns that an encoding makes dependent on others by construction: a level of each category, and flags."""
+    found = np.zeros(rows.p, dtype=bool)
+    if rows.encoding is not None:
+        found[[stop - 1 for _, stop in rows.encoding.categories]] = True
+        found[list(rows.encoding.flags)] = True
+    return found
 
 
 def _twins(problem: Opened, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
@@ -314,3 +326,25 @@ def _sizes(problem: Opened) -> Iterator[Finding]:
             f"{p} columns but {n} rows: without decay the fit can pass through every row",
             "rely on the tuned decay; coefficients of single columns mean little here",
         )
+
+
+def _classes(problem: Opened) -> Iterator[Finding]:
+    """WD016: targets of few whole numbers."""
+    rows = problem.rows
+    for t, y in enumerate(rows.Y[rows.s > 0].T):
+        if len(np.unique(y[: FEW_CLASSES**2])) > FEW_CLASSES:
+            continue
+        values = np.unique(y)
+        whole = bool((values == np.floor(values)).all())
+        if whole and 2 <= len(values) <= FEW_CLASSES and len(y) >= ROWS_PER_CLASS * len(values):
+            which = "the target" if rows.t == 1 else f"target {t}"
+            shown = ", ".join(brief(float(value)) for value in values)
+            yield Finding(
+                "WD016",
+                "info",
+                f"{which} has only {len(values)} values, all whole numbers ({shown}); they are taken as amounts, by a "
+                "regression",
+                "if they are counts or grades, all is well; if they are classes, tune a classifier, such as "
+                "scikit-learn's LogisticRegression",
+            )
+            return

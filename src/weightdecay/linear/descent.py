@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.design import CONSTANT
+from weightdecay.linear.fold_maps import plain_decay_weights
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
 from weightdecay.linear.ridge import RidgeProblem, Solution
 from weightdecay.linear.rows import OutOfRangeError, Rows, row_blocks
@@ -68,7 +69,8 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
         slope = _slope(problem.rows, design.fit_intercept, design.standardize)
     except OutOfRangeError:
         raise ValueError(bad_cell(problem.rows.X, problem.columns)) from None
-    held = np.where(slope.constant, 0.0, design.decay_weights) if design.standardize else design.decay_weights
+    held = plain_decay_weights(problem.rows, design)
+    held = np.where(slope.constant, 0.0, held) if design.standardize else held
     target = problem.centre.T * slope.scale[:, None]
     strength = np.outer(held, np.broadcast_to(problem.inner(decay), len(slope.yy)))
     kept, losses, gradient = _epochs(slope, strength, target, settings)

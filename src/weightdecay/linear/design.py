@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,15 @@ class Design:
     fit_intercept, standardize : bool
     decay_weights : ndarray of shape (p,)
         p_j ≥ 0; 0 exempts a column.
+    spread : ndarray of shape (p,) or None
+        Scales that take the place of standard deviations (or of 1 where columns are not standardised), nan for columns
+        that keep them.
     """
 
     fit_intercept: bool
     standardize: bool
     decay_weights: Array
+    spread: Array | None = None
 
     def roles(self, variance: Array, constant: NDArray[np.bool_], block: slice = slice(None)) -> Roles:
         """Sort columns into decayed, exempt and dropped ones.
@@ -59,7 +64,10 @@ class Design:
         block : slice
             Which columns these are, when they are not all.
         """
-        spread = np.sqrt(np.where(constant, 0.0, variance)) if self.standardize else 1.0
+        spread = np.sqrt(np.where(constant, 0.0, variance)) if self.standardize else np.ones(len(variance))
+        if self.spread is not None:
+            own = self.spread[block]
+            spread = np.where(np.isnan(own) | constant, spread, own)
         scale = np.sqrt(self.decay_weights[block]) * spread
         dropped = constant & self.fit_intercept
         decayed = ~dropped & (scale > 0)
@@ -127,14 +135,37 @@ class Reduced:
         return coef, self.y_mean - coef @ self.mean
 
 
-def reduce(moments: Moments, design: Design, constancy: Constancy) -> Reduced:
+class ColumnMap(Protocol):
+    """What a fold makes of the columns (`fold_maps`)."""
+
+    @property
+    def known(self) -> Index:
+        """Columns of which `decide` tells for certain."""
+        ...
+
+    def moments(self, moments: Moments) -> Moments:
+        """Of the mapped columns."""
+        ...
+
+    def decide(self, constant: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which columns are constant once mapped."""
+        ...
+
+
+def reduce(moments: Moments, design: Design, constancy: Constancy, mapped: ColumnMap | None = None) -> Reduced:
     """Project intercept and exempt columns out of training moments, and scale the rest."""
     S = moments.weight_sum
+    given = np.diagonal(moments.zz)[1:] / S
+    moments = moments if mapped is None else mapped.moments(moments)
     mean = moments.zz[0, 1:] / S
     square = np.diagonal(moments.zz)[1:] / S
     variance = np.maximum(square - mean**2, 0.0)
     constant = variance <= CONSTANT * square
     unknown = constant & (square > 0.0)
+    if mapped is not None:
+        constant = mapped.decide(constant)
+        unknown[mapped.known] = False
+        square = np.maximum(square, given)
     if unknown.any():
         constant &= ~unknown | constancy()
         unknown &= ~constant

@@ -27,16 +27,21 @@ def ruling_share(n: int, p: int) -> float:
 
 
 def largest_share(rows: Rows) -> tuple[int, int, float]:
-    """Row, column and size of the largest s_i (x_ij − x̄_j)²/Σ s (x_j − x̄_j)²; two passes over the data at most."""
+    """Row, column and size of the largest s_i (x_ij − x̄_j)²/Σ s (x_j − x̄_j)²; two passes over the data at most.
+
+    Levels of a category and flags of gaps do not count: that few rows have them is no slip of the pen, and a row that
+    is left out takes a level of its own along.
+    """
+    counted = ~indicators(rows)
     if sparse.issparse(rows.X):
-        return _of_sparse(rows)
+        return _of_sparse(rows, counted)
     s, S = rows.s, rows.weight_sum
     best = (0, 0, 0.0)
     if rows.p > rows.n:
         for block, part in column_blocks(rows.X):
             middle = s @ part / S
             square = s[:, None] * (part - middle) ** 2
-            best = max(best, _largest(square, S * middle**2, block.start), key=lambda one: one[2])
+            best = max(best, _largest(square * counted[block], S * middle**2, block.start), key=lambda one: one[2])
         return best
     mean = sum(s[block] @ part for block, part in row_blocks(rows.X)) / S
     # The sum of squares and each row's part of it come from the same pass; the largest part is divided at the end.
@@ -51,6 +56,7 @@ def largest_share(rows: Rows) -> tuple[int, int, float]:
         better = value > top
         top[better], where[better] = value[better], block.start + row[better]
     share = np.where(total > CONSTANT * S * (mean**2), top / np.where(total > 0, total, 1.0), 0.0)
+    share[~counted] = 0.0
     column = int(share.argmax()) if rows.p else 0
     return (int(where[column]), column, float(share[column])) if rows.p else best
 
@@ -63,7 +69,17 @@ def _largest(square: Array, size: Array, column: int) -> tuple[int, int, float]:
     return int(at[0]), column + int(at[1]), float(share[at])
 
 
-def _of_sparse(rows: Rows) -> tuple[int, int, float]:
+def indicators(rows: Rows) -> NDArray[np.bool_]:
+    """Which columns (p,) are levels of a category or flags of gaps."""
+    found = np.zeros(rows.p, dtype=bool)
+    if rows.encoding is not None:
+        found[list(rows.encoding.flags)] = True
+        for start, stop in rows.encoding.categories:
+            found[start:stop] = True
+    return found
+
+
+def _of_sparse(rows: Rows, counted: NDArray[np.bool_]) -> tuple[int, int, float]:
     """The same of sparse columns from their stored values; zeros are told by counting."""
     p, S = rows.p, rows.weight_sum
     # Heaviest rows first: of a column's zeros, the one that weighs most stands in the first row without a stored value.
@@ -80,6 +96,7 @@ def _of_sparse(rows: Rows) -> tuple[int, int, float]:
     zero = np.where(gap, weights[np.minimum(absent, rows.n - 1)], 0.0) * np.square(mean)
     rest = np.where(gap, np.maximum(S - np.bincount(columns, stored, minlength=p), 0.0), 0.0)
     total = np.bincount(columns, square, minlength=p) + rest * np.square(mean)
+    total[~counted] = 0.0
     floor = np.where(total > CONSTANT * S * np.square(mean), total, np.inf)
     share = np.concatenate([square / floor[columns], zero / floor])
     if not share.size:

@@ -20,6 +20,7 @@ from scipy.linalg import lapack
 from scipy.linalg.blas import dsyrk
 
 from weightdecay.linear.design import Design
+from weightdecay.linear.fold_maps import FoldMap, gaps
 from weightdecay.linear.graded import orthonormal
 from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
 from weightdecay.linear.spectrum import EPS, GRADED, singular
@@ -172,7 +173,12 @@ def trusted(d: Array, size: float, precisions: Array) -> NDArray[np.bool_]:
 
 
 def fit_duals(
-    rows: Rows, design: Design, pairs: Sequence[tuple[Index, Index]], Y: Array, lengths: Array | None = None
+    rows: Rows,
+    design: Design,
+    pairs: Sequence[tuple[Index, Index]],
+    Y: Array,
+    lengths: Array | None = None,
+    maps: Sequence[FoldMap | None] | None = None,
 ) -> Iterator[DualFit]:
     """Factorise training sets one after another, from one pass over the columns for as many as memory holds.
 
@@ -186,25 +192,37 @@ def fit_duals(
         Targets, the centre's offset taken out.
     lengths : ndarray of shape (n,) or None
         None for kernels; for triangles those of the columns, descending as the columns are where they differ.
+    maps : sequence of FoldMap or None
+        What every training set makes of the columns.
     """
     together = max(1, max(TOGETHER, rows.n * rows.p) // rows.n**2)
+    each = maps or [None] * len(pairs)
     for start in range(0, len(pairs), together):
-        yield from _fit_together(rows, design, pairs[start : start + together], Y, lengths)
+        some = slice(start, start + together)
+        yield from _fit_together(rows, design, list(zip(pairs[some], each[some], strict=True)), Y, lengths)
 
 
 def _fit_together(
-    rows: Rows, design: Design, pairs: Sequence[tuple[Index, Index]], Y: Array, lengths: Array | None
+    rows: Rows,
+    design: Design,
+    mapped: Sequence[tuple[tuple[Index, Index], FoldMap | None]],
+    Y: Array,
+    lengths: Array | None,
 ) -> Iterator[DualFit]:
     """One pass over the columns."""
-    n, p = rows.n, rows.p
+    n, p, pairs = rows.n, rows.p, [pair for pair, _ in mapped]
+    missing = [None if one is None else gaps(rows, one) for _, one in mapped]
     squares = [np.zeros((n, n), order="F") for _ in pairs]
     means, scales = np.zeros((len(pairs), p)), np.full((len(pairs), p), np.inf)
     exempt: list[list[int]] = [[] for _ in pairs]
     kept: list[list[Array]] = [[] for _ in pairs]
     for block, part in column_blocks(rows.X):
-        X = np.asarray(part, dtype=np.float64)
-        for f, (train, _) in enumerate(pairs):
-            mean, scale, free, Z = standardized(X, train, rows.s, design, block)
+        whole = np.asarray(part, dtype=np.float64)
+        for f, ((train, _), one) in enumerate(mapped):
+            X, own = whole, design
+            if one is not None and (holes := missing[f]) is not None:
+                X, own = one.patched(whole, block, holes), one.designed(design)
+            mean, scale, free, Z = standardized(X, train, rows.s, own, block)
             means[f, block], scales[f, block] = mean, scale
             exempt[f] += (block.start + np.flatnonzero(free)).tolist()
             kept[f].append(X[:, free])
@@ -355,7 +373,9 @@ def arranged(rows: Rows, design: Design) -> tuple[Rows, Design, Array, Index | N
     order = np.argsort(-length, kind="stable")
     lengths = np.zeros(rows.n)
     lengths[: rows.p] = length[order][: rows.n]
-    rows, design = replace(rows, X=rows.X[:, order]), replace(design, decay_weights=design.decay_weights[order])
+    spread = None if design.spread is None else design.spread[order]
+    rows = replace(rows, X=rows.X[:, order])
+    design = replace(design, decay_weights=design.decay_weights[order], spread=spread)
     return rows, design, lengths, order
 
 

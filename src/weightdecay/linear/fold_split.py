@@ -5,7 +5,7 @@ What is ill-conditioned, or fits so well that residuals would cancel, goes throu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.design import Constancy, Design, Reduced, reduce
+from weightdecay.linear.fold_maps import FoldMap, fold_maps
 from weightdecay.linear.moments import Moments, Shift, choose_shift, constant_columns, gather, gather_extents, total
 from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Rows
@@ -64,9 +65,9 @@ class GramFit:
         return np.asarray(self.condition(precisions) * self.reduced.cancelled <= ILL)
 
 
-def fit_moments(training: Moments, design: Design, constancy: Constancy) -> GramFit:
-    """Reduce and tridiagonalise training moments."""
-    reduced = reduce(training, design, constancy)
+def fit_moments(training: Moments, design: Design, constancy: Constancy, mapped: FoldMap | None = None) -> GramFit:
+    """Reduce and tridiagonalise training moments, of mapped columns where a fold maps them."""
+    reduced = reduce(training, design if mapped is None else mapped.designed(design), constancy, mapped)
     return GramFit(reduced, tridiagonal(np.array(reduced.G), reduced.r))
 
 
@@ -90,6 +91,11 @@ class FoldSplit:
         return cells
 
     @cached_property
+    def maps(self) -> Sequence[FoldMap | None]:
+        """What every fold makes of the columns of an encoded table."""
+        return fold_maps(self.rows, self.folds)
+
+    @cached_property
     def weight(self) -> Array:
         """Σs of each fold's test rows."""
         sums = [np.bincount(one.label + 1, self.rows.weight, one.n_cells + 1)[1:] for one in self.folds.partitions]
@@ -105,9 +111,9 @@ class FoldSplit:
         """One factorised training set per fold."""
         return [
             fit_moments(
-                total([self.cells[number][cell] for cell in train]), self.design, self._constancy(number, train)
+                total([self.cells[number][cell] for cell in train]), self.design, self._constancy(number, train), mapped
             )
-            for number, train, _ in self._each()
+            for (number, train, _), mapped in zip(self._each(), self.maps, strict=True)
         ]
 
     @cached_property
@@ -137,8 +143,9 @@ class FoldSplit:
                 self.rows.t,
                 self.rows.n,
                 self._constancy(number, train),
+                mapped,
             )
-            for number, train, _ in self._each()
+            for (number, train, _), mapped in zip(self._each(), self.maps, strict=True)
         ]
 
     @cached_property
@@ -157,16 +164,21 @@ class FoldSplit:
 
     def models(self, fold: int, precisions: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """Models of one fold about the shift, Σ s (residual)² (L, t) on its test rows, and who needed triangles."""
+        mapped = self.maps[fold]
+        wide = mapped.of_wide if mapped is not None else np.asarray
         if self.small:
             coef, intercept = self.triangular_fits[fold].models(precisions)
+            coef = wide(coef)
             error = residual_sum(self.triangular_tests[fold], coef, intercept)
             return coef, intercept, error, np.zeros(len(precisions), dtype=bool)
         exact = ~self.fits[fold].trusted(precisions)
         coef, intercept = self.fits[fold].models(np.where(exact, np.inf, precisions))
+        coef = wide(coef)
         error, lost = self.tests[fold].errors(coef, intercept)
         exact |= lost
         if exact.any():
-            coef[exact], intercept[exact] = self.triangular_fits[fold].models(precisions[exact])
+            found, intercept[exact] = self.triangular_fits[fold].models(precisions[exact])
+            coef[exact] = wide(found)
             error[exact] = residual_sum(self.triangular_tests[fold], coef[exact], intercept[exact])
         return coef, intercept, error, exact
 

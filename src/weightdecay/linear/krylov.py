@@ -194,6 +194,7 @@ def open_folds(
     decay_weights: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
+    spread: Floats | None = None,
 ) -> KrylovFolds:
     """Open a sparse problem on its folds, in two passes over X.
 
@@ -212,6 +213,8 @@ def open_folds(
     standardize : bool
         Whether the penalty counts a column in units of its standard deviation over the fold's training rows.
         Columns that are constant there get weight 0.
+    spread : array of shape (p, F), optional
+        Units that take the place of those of ``standardize``, nan where these hold.
 
     Raises
     ------
@@ -246,6 +249,7 @@ def open_folds(
         decay_weights=decay_weights,
         fit_intercept=fit_intercept,
         standardize=standardize,
+        spread=spread,
     )
     return KrylovFolds(operator, targets, testing, weights / operator.weight_unit)
 

@@ -171,6 +171,7 @@ def open_operator(
     decay_weights: ArrayLike | None,
     fit_intercept: bool,
     standardize: bool,
+    spread: Floats | None = None,
 ) -> FoldOperator:
     """Find weights, scales and unpenalised directions of every fold, in two passes over X.
 
@@ -187,6 +188,8 @@ def open_operator(
         p_j ≥ 0; None: 1 each; 0 exempts a column.
     fit_intercept, standardize : bool
         Whether the constant is in B; whether v_jf is the fold's weighted variance of the column, or 1.
+    spread : ndarray of shape (p, F), optional
+        √v_jf, nan where ``standardize`` decides.
 
     Raises
     ------
@@ -203,6 +206,10 @@ def open_operator(
     means, deviations = _means_and_deviations(matrix, weights)
     constant = deviations <= 8 * EPSILON * np.abs(means + shifts[:, None])
     scales = np.where(constant, 0.0, deviations) if standardize else np.ones_like(deviations)
+    if spread is not None:
+        # In the units of the columns where these are their own, else in the one that all columns share.
+        own = spread / (units[:, None] if standardize else 1.0)
+        scales = np.where(np.isnan(own) | constant, scales, own)
     scales *= np.sqrt(decay)[:, None]
     # The intercept makes a constant column useless; without one it has variance 0 and with it no penalty.
     used = ~constant | ((means != 0) & (not fit_intercept))

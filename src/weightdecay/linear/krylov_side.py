@@ -8,7 +8,7 @@ of freedom and log determinants are estimates, ± the error that the status tell
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.design import Design
+from weightdecay.linear.fold_maps import FoldMap, fold_maps
 from weightdecay.linear.fold_split import of_scores, summarise
 from weightdecay.linear.krylov import MAX_ITER, TOL, KrylovFolds, open_folds
 from weightdecay.linear.krylov_traces import Traces, n_unpenalised, sampled_spectrum
@@ -81,6 +82,7 @@ class Krylov:
             decay_weights=self.design.decay_weights,
             fit_intercept=self.design.fit_intercept,
             standardize=self.design.standardize,
+            spread=None if self.design.spread is None else self.design.spread[:, None],
         )
 
     def split(self, folds: Folds) -> Split:
@@ -98,12 +100,19 @@ class Krylov:
             )
         together = max(1, FOLD_ENTRIES // ((self.rows.n + self.rows.p) * self.rows.t))
         splits = list(folds.splits())
-        parts = [splits[start : start + together] for start in range(0, len(splits), together)]
-        return KrylovSplit(self.rows, folds, tuple(map(self._opened, parts)), self.offset, self.tol, self.max_iter)
+        maps = fold_maps(self.rows, folds)
+        if any(one is not None and one.delta.any() for one in maps):
+            together = 1  # folds that fill gaps in differently have a matrix each
+        some = [slice(start, start + together) for start in range(0, len(splits), together)]
+        opened = tuple(self._opened(splits[part], maps[part]) for part in some)
+        return KrylovSplit(self.rows, folds, opened, self.offset, self.tol, self.max_iter)
 
-    def _opened(self, splits: list[tuple[Index, Index]]) -> KrylovFolds:
+    def _opened(self, splits: list[tuple[Index, Index]], maps: Sequence[FoldMap | None]) -> KrylovFolds:
+        first, spread = maps[0], None
+        if first is not None and first.spread is not None:
+            spread = np.stack([one.spread for one in maps if one is not None and one.spread is not None], axis=1)
         return open_folds(
-            self.rows.X,
+            self.rows.X if first is None or len(maps) > 1 else first.patched_sparse(self.rows.X),
             self.rows.Y - self.offset,
             train=[train for train, _ in splits],
             test=[test for _, test in splits],
@@ -111,6 +120,7 @@ class Krylov:
             decay_weights=self.design.decay_weights,
             fit_intercept=self.design.fit_intercept,
             standardize=self.design.standardize,
+            spread=spread,
         )
 
     def models(self, precisions: Array) -> Models:

@@ -153,6 +153,7 @@ def open_whole(
     decay_weights: ArrayLike | None = None,
     fit_intercept: bool = True,
     standardize: bool = True,
+    spread: Floats | None = None,
 ) -> KrylovWhole:
     """Open a sparse problem on all its rows, in two passes over X.
 
@@ -160,8 +161,8 @@ def open_whole(
     ----------
     X : scipy.sparse CSR or CSC of shape (n, p)
     Y : array of shape (n,) or (n, t)
-    sample_weight, decay_weights, fit_intercept, standardize
-        As in `krylov.open_folds`.
+    sample_weight, decay_weights, fit_intercept, standardize, spread
+        As in `krylov.open_folds`; one fold.
 
     Raises
     ------
@@ -177,6 +178,7 @@ def open_whole(
         decay_weights=decay_weights,
         fit_intercept=fit_intercept,
         standardize=standardize,
+        spread=spread,
     )
     return KrylovWhole(operator, as_targets(Y, weights, fit_intercept))
 

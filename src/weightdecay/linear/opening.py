@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +23,13 @@ from weightdecay.linear.cells import (
     more_places,
 )
 from weightdecay.linear.design import Design
+from weightdecay.linear.fold_maps import whole_spread
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
 from weightdecay.linear.units_of_rows import bad_cell, choose_scaling, extremes, scaled
+from weightdecay.records.column_plan import ColumnPlan
+from weightdecay.records.encoding import Encoded
 from weightdecay.tuning.target_names import target_names
 
 Array = NDArray[np.float64]
@@ -46,20 +52,25 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     name = type(estimator).__name__
     _check_target(y, name)
     targets = target_names(y)
+    table, X = (X, X.matrix) if isinstance(X, Encoded) else (None, X)
     X, y = _validated(estimator, X, y)
     _check_parameters(estimator)
     X = X.tocsr() if sparse.issparse(X) else X
     n, p = X.shape
-    columns = tuple(map(str, getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(p)])))
+    given = [f"x{j}" for j in range(p)] if table is None else table.names
+    columns = tuple(map(str, getattr(estimator, "feature_names_in_", given)))
     single = y.ndim == 1
     Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
     weight = _weights(sample_weight, n)
     centre, standardize = _centre(estimator.centre, Y.shape[1], p), bool(estimator.standardize)
     scaling = choose_scaling(_sizes(X, columns), Y, weight, centre)
-    decay_weights, decay_exponent = scaling.decay_weights(_decay_weights(estimator, p), standardize)
+    wanted = decay_weights_of(estimator.decay_weights, columns, () if table is None else table.plan)
+    decay_weights, decay_exponent = scaling.decay_weights(wanted, standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
-    rows = Rows(X, Y, scaling.weights(weight))
+    rows = Rows(X, Y, scaling.weights(weight), None if table is None else table.encoding)
+    if rows.encoding is not None and rows.encoding.of_rows:
+        design = _encoded(rows, design, centre)
     side = choose_side(rows, design, centre, estimator)
     return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
 
@@ -154,11 +165,33 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
     return weight
 
 
-def _decay_weights(estimator: Any, p: int) -> Array:
-    """Decay weights per column."""
-    if estimator.decay_weights is None:
+def _encoded(rows: Rows, design: Design, centre: Array) -> Design:
+    """The design of an encoded table, whose terms have scales of their own."""
+    if centre.any():
+        raise ValueError(
+            "centre= needs columns of numbers without gaps; encode the table yourself, or leave centre out"
+        )
+    assert rows.encoding is not None
+    return replace(design, spread=whole_spread(rows, rows.encoding.terms))
+
+
+def decay_weights_of(given: Any, columns: tuple[str, ...], plan: Sequence[ColumnPlan]) -> Array:
+    """Decay weights (p,), given per column or by name: of a column, or of one of the table that columns came from."""
+    if isinstance(given, Mapping):
+        made = {one.name: one.made for one in plan} | {name: (name,) for name in columns}
+        for name in given:
+            if name not in made:
+                close = difflib.get_close_matches(str(name), made, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else "name columns of the table"
+                raise ValueError(f"decay_weights names {name!r}, which is none of the columns; {hint}")
+        # What was made of a column follows it, unless it is named itself.
+        known = {part: weight for name, weight in given.items() for part in made[name]}
+        known |= {name: weight for name, weight in given.items() if name in columns}
+        given = [known.get(name, 1.0) for name in columns]
+    p = len(columns)
+    if given is None:
         return np.ones(p)
-    weights = floats(estimator.decay_weights, "decay_weights", "one number of at least 0 per column; 0 exempts it")
+    weights = floats(given, "decay_weights", "one number of at least 0 per column; 0 exempts it")
     if weights.shape != (p,):
         raise ValueError(f"decay_weights has shape {weights.shape}, expected ({p},): one per column, 0 exempts it")
     if not np.isfinite(weights).all() or (weights < 0).any():

@@ -16,7 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.data_findings import data_findings
 from weightdecay.linear.design import Design
+from weightdecay.linear.diagnostics import diagnose
 from weightdecay.linear.dominance import largest_share, ruling_share
+from weightdecay.linear.fold_maps import plain_decay_weights
 from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
 from weightdecay.linear.sides import Side
@@ -102,6 +104,8 @@ class RidgeProblem:
         if self.side.name == "krylov":
             return 5
         rows = self.rows
+        if rows.encoding is not None and rows.encoding.of_rows:
+            return min(10, rows.n_positive)  # every fold redoes the encoding, which leave-one-out would keep
         ruled = self.design.standardize and self.largest_share[2] > ruling_share(rows.n_positive, rows.p)
         return min(10, self.rows.n_positive) if ruled else "loo"
 
@@ -229,7 +233,7 @@ class RidgeProblem:
             self.rows.Y,
             decay,
             sample_weight=self.rows.weight,
-            decay_weights=self.design.decay_weights,
+            decay_weights=plain_decay_weights(self.rows, self.design),
             centre=centre,
             fit_intercept=self.design.fit_intercept,
             standardize=self.design.standardize,
@@ -243,7 +247,7 @@ class RidgeProblem:
     def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Diagnostics, ...]:
         """The models in use beside least squares and the models of folds."""
         self._check_unchanged()
-        return ()
+        return diagnose(self, np.broadcast_to(np.asarray(decay, dtype=np.float64), (self.rows.t,)), folds)
 
     def estimator(self, decay: float | Array) -> Any:
         """A fitted clone of the estimator that opened the problem."""

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from weightdecay.records.encoding import Encoding
+
 Array = NDArray[np.float64]
 
 Share = tuple[int, int]  # (k, W): the k-th block of every W, what one of W workers reads
@@ -37,11 +39,14 @@ class Rows:
         float64.
     weight : ndarray of shape (n,) or None
         Sample weights ≥ 0; None means ones.
+    encoding : Encoding or None
+        Which columns depend on the rows that a model learns from.
     """
 
     X: Any
     Y: Array
     weight: Array | None
+    encoding: Encoding | None = None
 
     @property
     def n(self) -> int:

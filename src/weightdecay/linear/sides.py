@@ -18,6 +18,7 @@ from weightdecay.linear.design import Design
 from weightdecay.linear.dual import DualFit, arranged, fit_duals, in_order, left_out
 from weightdecay.linear.dual_models import dual_models, graded_models
 from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit, FoldFit
+from weightdecay.linear.fold_maps import FoldMap, fold_maps
 from weightdecay.linear.fold_split import open_folds
 from weightdecay.linear.leave_one_out import LeaveOneOut
 from weightdecay.linear.moments import Moments, total
@@ -29,6 +30,7 @@ from weightdecay.tuning.protocol import Split
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+Maps = Sequence[FoldMap | None] | None
 
 # Numbers of a sparse X up to which the coefficients of columns of very different lengths make it dense: 512 MiB.
 MADE_DENSE = 2**26
@@ -124,7 +126,7 @@ class Wide:
     name: str = "kernel"
 
     @cached_property
-    def _centre_shift(self) -> Array:
+    def centre_shift(self) -> Array:
         """From where the columns are counted in what the centre predicts; an intercept absorbs it."""
         return sample_mean(self.rows.X) if self.design.fit_intercept else np.zeros(self.rows.p)
 
@@ -133,17 +135,19 @@ class Wide:
         """What the centre predicts, (n, t), up to a constant per target."""
         found = np.zeros((self.rows.n, self.rows.t))
         for block, part in column_blocks(self.rows.X) if self.centre.any() else ():
-            found += (part - self._centre_shift[block]) @ self.centre[:, block].T
+            found += (part - self.centre_shift[block]) @ self.centre[:, block].T
         return found
 
-    def _fits(self, pairs: Sequence[tuple[Index, Index]]) -> Iterator[DualFit]:
-        """Training sets through kernels."""
-        return fit_duals(self.rows, self.design, pairs, self.rows.Y - self.offset)
+    def _fits(self, pairs: Sequence[tuple[Index, Index]], maps: Maps = None) -> Iterator[DualFit]:
+        """Training sets through kernels, with what each makes of the columns."""
+        return fit_duals(self.rows, self.design, pairs, self.rows.Y - self.offset, None, maps)
 
-    def _triangular_fits(self, pairs: Sequence[tuple[Index, Index]]) -> Iterator[DualFit]:
+    def triangular_fits(self, pairs: Sequence[tuple[Index, Index]], maps: Maps = None) -> Iterator[DualFit]:
         """The same through triangles."""
         rows, design, lengths, order = self._arranged
-        for fit in fit_duals(rows, design, pairs, rows.Y - self.offset, lengths):
+        if maps is not None and order is not None:
+            maps = [None if one is None else one.ordered(order) for one in maps]
+        for fit in fit_duals(rows, design, pairs, rows.Y - self.offset, lengths, maps):
             yield fit if order is None else in_order(fit, order)
 
     @cached_property
@@ -165,7 +169,7 @@ class Wide:
     @cached_property
     def triangular(self) -> DualFit:
         """The same through a triangle, when something needs it."""
-        (fit,) = self._triangular_fits([self._everything])
+        (fit,) = self.triangular_fits([self._everything])
         return fit
 
     def without(self, fit: DualFit, place: int) -> DualFit:
@@ -176,14 +180,15 @@ class Wide:
         """A kernel per training set."""
         if folds.leave_one_out:
             return DualLeaveOneOut(self.rows, self, self.offset)
-        pairs = [(train[self.rows.s[train] > 0], test) for train, test in folds.splits()]
-        fits = [FoldFit.of(fit) for fit in self._fits(pairs)]
+        pairs, maps = training_pairs(self.rows, folds), fold_maps(self.rows, folds)
+        fits = [FoldFit.of(fit) for fit in self._fits(pairs, maps)]
         if "whole" not in vars(self):
             share = self.rows.weight_sum / float(self.rows.s[pairs[0][0]].sum())
             vars(self)["_size"] = float(fits[0].d.sum()) * share
 
         def triangles(which: list[int]) -> Iterator[FoldFit]:
-            return (FoldFit.of(fit) for fit in self._triangular_fits([pairs[f] for f in which]))
+            chosen = [pairs[f] for f in which], [maps[f] for f in which]
+            return (FoldFit.of(fit) for fit in self.triangular_fits(*chosen))
 
         return DualSplit(self.rows, folds, fits, self.offset, triangles)
 
@@ -201,7 +206,7 @@ class Wide:
             rss[mask], shrunk[mask] = fit.sums(precisions[mask])
             df[mask], log_det[mask] = spectral_sums(fit.d, precisions[mask], 0.0)
         df += undecayed - int(self.design.fit_intercept)
-        intercept -= self.centre @ self._centre_shift
+        intercept -= self.centre @ self.centre_shift
         status: tuple[str, ...] = ()
         if exact.any() and self._graded and not self._can_be_dense:
             status = tuple(ROUGH if one else "exact" for one in exact)
@@ -240,3 +245,8 @@ class Wide:
     def scale(self) -> float:
         """Trace of the kernel."""
         return self._size
+
+
+def training_pairs(rows: Rows, folds: Folds) -> list[tuple[Index, Index]]:
+    """Training rows with weight, and test rows, of every fold."""
+    return [(train[rows.s[train] > 0], test) for train, test in folds.splits()]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from weightdecay.linear.design import Constancy, Design, Roles
+from weightdecay.linear.fold_maps import FoldMap
 from weightdecay.linear.moments import Shift
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal, rank_tolerance, singular
@@ -103,9 +104,13 @@ class TriangularFit:
         return coef, rest[:, :, 0] if self.fit_intercept else np.zeros((L, t))
 
 
-def fit_triangle(parts: Sequence[Array], design: Design, t: int, n: int, constancy: Constancy) -> TriangularFit:
-    """Combine cells' triangles into a training set of about n rows and factorise it."""
+def fit_triangle(
+    parts: Sequence[Array], design: Design, t: int, n: int, constancy: Constancy, mapped: FoldMap | None = None
+) -> TriangularFit:
+    """Combine cells' triangles into a training set of about n rows, map its columns, and factorise it."""
     R = triangle(np.concatenate(parts)) if len(parts) > 1 else parts[0]
+    if mapped is not None:
+        R, design = triangle(mapped.triangle(R)), mapped.designed(design)
     p = R.shape[1] - 1 - t
     S = float(R[:, 0] @ R[:, 0])
     centred = R[1:, 1 : 1 + p]
@@ -114,6 +119,9 @@ def fit_triangle(parts: Sequence[Array], design: Design, t: int, n: int, constan
     # A triangle holds a spread to ε of the distance from the shift; moments hold only its square to ε.
     constant = spread <= CONSTANT * size
     unknown = (spread <= PERHAPS_CONSTANT * size) & ~constant
+    if mapped is not None:
+        constant = mapped.decide(constant)
+        unknown[mapped.known] = False
     if unknown.any():
         constant |= unknown & constancy()
     roles = design.roles(variance, constant)

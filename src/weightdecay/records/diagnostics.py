@@ -27,7 +27,9 @@ class Diagnostics:
         Effective degrees of freedom at λ, without the intercept.
     fold_low, fold_high, fold_std : ndarray of shape (p,)
         Least and greatest coefficient among the models of the folds at λ's prior precision, and their standard
-        deviation (1/(F − 1)); nan where a fold's training rows do not vary in the column.
+        deviation (1/(F − 1)).
+    scale : ndarray of shape (p,)
+        Weighted standard deviations of the columns.
     folds : str
         Those folds in words, ``"10 folds"``.
     fitted, residual : ndarray of shape (m,)
@@ -50,6 +52,7 @@ class Diagnostics:
     fold_low: Array
     fold_high: Array
     fold_std: Array
+    scale: Array
     folds: str
     fitted: Array
     residual: Array

@@ -70,11 +70,25 @@ class Terms:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Which columns of a wide design depend on the rows that a model learns from."""
+    """Which columns of a wide design depend on the rows that a model learns from, and which belong together.
+
+    Parameters
+    ----------
+    filled : tuple of Filled
+    levels : tuple of Levels
+        Categories with gaps.
+    terms : tuple of Terms
+    categories : tuple of (int, int)
+        First column and the one after the last of every category, with gaps or without: they sum to 1 in every row.
+    flags : tuple of int
+        All columns that flag gaps.
+    """
 
     filled: tuple[Filled, ...] = ()
     levels: tuple[Levels, ...] = ()
     terms: tuple[Terms, ...] = ()
+    categories: tuple[tuple[int, int], ...] = ()
+    flags: tuple[int, ...] = ()
 
     @property
     def of_rows(self) -> bool:

@@ -84,11 +84,11 @@ def _diagnostics(data: dict[str, Any] | None) -> Diagnostics | None:
     """Diagnostics from their JSON form."""
     if data is None:
         return None
-    words = {"folds": data["folds"], "columns": tuple(data["columns"])}
     single = ("decay", "intercept", "least_squares_intercept", "df", "r2")
-    several = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "fitted", "residual", "edges", "quantiles")
-    given = {name: number(data[name]) for name in single} | {name: numbers(data[name]) for name in several}
-    return Diagnostics(**given, **words)
+    names = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "scale", "fitted", "residual", "edges")
+    given: dict[str, Any] = {name: number(data[name]) for name in single}
+    given |= {name: numbers(data[name]) for name in (*names, "quantiles")}
+    return Diagnostics(folds=data["folds"], columns=tuple(data["columns"]), **given)
 
 
 def _from_dict(data: dict[str, Any]) -> Tuning:

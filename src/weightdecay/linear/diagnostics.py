@@ -1,0 +1,160 @@
+"""Diagnostics of ridge: the model in use beside least squares, beside the models of folds, and on rows held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weightdecay.linear.data_findings import Statistics
+from weightdecay.linear.design import Design
+from weightdecay.linear.dual import fit_duals
+from weightdecay.linear.dual_models import dual_models
+from weightdecay.linear.fold_maps import fold_maps
+from weightdecay.linear.fold_split import open_folds
+from weightdecay.linear.rows import Rows
+from weightdecay.records.diagnostics import Diagnostics
+from weightdecay.tuning.folds import Folds, plan
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Leave-one-out has too many models to show, which hardly differ; folds of their own take its place.
+STABILITY_FOLDS = 10
+MOST_FOLDS = 100
+# Rows drawn in the picture of residuals, and the groups of predictions that all rows fall into.
+POINTS = 2000
+GROUPS = 12
+FEWEST_IN_GROUP = 10
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldModels:
+    """Models of every fold (F, t, p), (F, t), and predictions (n, t) of the rows that some fold holds out."""
+
+    coef: Array
+    intercept: Array
+    prediction: Array
+    held_out: NDArray[np.bool_]
+
+
+def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ...]:
+    """One record per target at its decay (t,); none where there are no folds to be had, or models are iterative."""
+    rows: Rows = problem.rows
+    if problem.side.name == "krylov":
+        return ()
+    if folds.leave_one_out or len(folds.repeat) > MOST_FOLDS:
+        count = min(STABILITY_FOLDS, rows.n_positive)
+        folds = plan(count, rows.n, positive=problem.facts().positive)
+    with problem.working():
+        precisions = problem.inner(decays) * rows.weight_sum
+        models = _fold_models(problem, precisions, folds)
+        scale = np.ldexp(Statistics(rows).std, 0 if problem.scaling.columns is None else problem.scaling.columns)
+        whole = problem.side.models(np.concatenate([[0.0], precisions]))
+    found = []
+    coef, intercept = problem.scaling.undone(whole.coef, whole.intercept)
+    fold_coef, _ = problem.scaling.undone(models.coef, models.intercept)
+    several = len(models.coef) > 1
+    std = models.coef.std(axis=0, ddof=1) if several else np.full((rows.t, rows.p), np.nan)
+    fold_std, _ = problem.scaling.undone(std, models.intercept[0])  # before squares of extreme numbers
+    for t in range(rows.t):
+        own = fold_coef[:, t]
+        shown = _residuals(rows.Y[:, t], models.prediction[:, t], models.held_out, rows.s)
+        unit = problem.scaling.target
+        found.append(
+            Diagnostics(
+                decay=float(decays[t]),
+                coef=coef[1 + t, t],
+                least_squares=coef[0, t],
+                intercept=float(intercept[1 + t, t]),
+                least_squares_intercept=float(intercept[0, t]),
+                df=float(whole.df[1 + t]),
+                fold_low=own.min(axis=0),
+                fold_high=own.max(axis=0),
+                fold_std=fold_std[t],
+                scale=scale,
+                folds=folds.text,
+                fitted=shown.fitted * unit,
+                residual=shown.residual * unit,
+                edges=shown.edges * unit,
+                quantiles=shown.quantiles * unit,
+                r2=shown.r2,
+                columns=problem.columns,
+            )
+        )
+    return tuple(found)
+
+
+def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
+    """Models of all folds at one Λ per target, in the columns of the wide design, and what they predict."""
+    rows: Rows = problem.rows
+    F = len(folds.repeat)
+    coef, intercept = np.empty((F, rows.t, rows.p)), np.empty((F, rows.t))
+    # Of several repetitions the first holds every row out once.
+    prediction, held_out = np.full((rows.n, rows.t), np.nan), np.zeros(rows.n, dtype=bool)
+    tests = [test for _, test in folds.splits()]
+    for f, (w, b) in enumerate(_each_fold(problem, precisions, folds)):
+        coef[f], intercept[f] = w, b
+        new = tests[f][~held_out[tests[f]]]
+        part = rows.X[new]
+        seen = part @ w.T
+        prediction[new] = np.asarray(seen.toarray() if sparse.issparse(seen) else seen) + b
+        held_out[new] = True
+    return FoldModels(coef, intercept, prediction, held_out & (rows.s > 0))
+
+
+def _each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[Array, Array]]:
+    """Coefficients (t, p) and intercepts (t,) of one fold after another."""
+    rows: Rows = problem.rows
+    design: Design = problem.design
+    different, which = np.unique(precisions, return_inverse=True)
+    own = which, np.arange(rows.t)
+    if problem.side.name == "moments":
+        split = open_folds(rows, design, problem.centre, folds)
+        for fold in range(len(folds.repeat)):
+            coef, intercept, *_ = split.models(fold, different)
+            found = coef[own] + problem.centre
+            yield found, intercept[own] + split.shift.y - found @ split.shift.x
+        return
+    side = problem.side
+    maps = fold_maps(rows, folds)
+    for (train, test), mapped in zip(folds.splits(), maps, strict=True):
+        pair = train[rows.s[train] > 0], test
+        (fit,) = fit_duals(rows, design, [pair], rows.Y - side.offset, None, [mapped])
+        if not fit.trusted(different).all():
+            (fit,) = side.triangular_fits([pair], [mapped])
+        coef, intercept = dual_models(rows if mapped is None else mapped.rows(rows), fit, different)
+        coef = coef if mapped is None else mapped.of_wide(coef)
+        found = coef[own] + problem.centre
+        yield found, intercept[own] - (problem.centre @ side.centre_shift if problem.centre.any() else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    fitted: Array
+    residual: Array
+    edges: Array
+    quantiles: Array
+    r2: float
+
+
+def _residuals(y: Array, prediction: Array, held_out: NDArray[np.bool_], s: Array) -> _Residuals:
+    """What is shown of held-out residuals: some of them, and their quantiles in groups of like predictions."""
+    where = np.flatnonzero(held_out)
+    order = where[np.argsort(prediction[where], kind="stable")]
+    fitted, residual, weight = prediction[order], y[order] - prediction[order], s[order]
+    mean = weight @ y[order] / weight.sum()
+    total = weight @ (y[order] - mean) ** 2
+    r2 = 1.0 - float(weight @ residual**2 / total) if total > 0 else float("nan")
+    groups = max(1, min(GROUPS, len(order) // FEWEST_IN_GROUP))
+    bounds = np.linspace(0, len(order), groups + 1).round().astype(np.intp)
+    edges = fitted[np.minimum(bounds, len(order) - 1)]
+    quantiles = np.array([np.quantile(residual[low:high], LEVELS) for low, high in pairwise(bounds)])
+    some = np.unique(np.linspace(0, len(order) - 1, min(POINTS, len(order))).round().astype(np.intp))
+    return _Residuals(fitted[some], residual[some], edges, quantiles, r2)
