@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Result
 
-RIVALS = ("scikit_learn", "himalaya", "glum")
+RIVALS = ("scikit_learn", "tables", "himalaya", "glum")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,7 +23,7 @@ def machine() -> dict[str, object]:
     from threadpoolctl import threadpool_info
 
     versions = {}
-    for name in ("weightdecay", "numpy", "scipy", "scikit-learn", "himalaya", "glum"):
+    for name in ("weightdecay", "numpy", "scipy", "scikit-learn", "polars", "himalaya", "glum"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -40,7 +40,7 @@ def by_hand(frame: pd.DataFrame, used: NDArray[np.bool_] | None = None) -> Encod
     used = np.ones(len(frame), dtype=bool) if used is None else used
     columns: list[Array] = []
     names: list[str] = []
-    filled, levels = [], []
+    filled, levels, sums, flags = [], [], [], []
 
     def add(name: str, values: Any) -> int:
         columns.append(np.asarray(values, dtype=np.float64))
@@ -57,13 +57,17 @@ def by_hand(frame: pd.DataFrame, used: NDArray[np.bool_] | None = None) -> Encod
             start = len(columns)
             for level in known:
                 add(f"{name} = {level}", (column.where(~gaps, mode) == level))
+            sums.append(tuple(range(start, len(columns))))
             if gaps.any():
-                levels.append(Levels(start, start + len(known), add(f"{name} is missing", gaps)))
+                flags.append(add(f"{name} is missing", gaps))
+                levels.append(Levels(start, start + len(known), flags[-1]))
         else:
             at = add(name, column.fillna(column[used].median()))
             if gaps.any():
-                filled.append(Filled(at, add(f"{name} is missing", gaps)))
-    return Encoded(np.column_stack(columns), tuple(names), Encoding(tuple(filled), tuple(levels)))
+                flags.append(add(f"{name} is missing", gaps))
+                filled.append(Filled(at, flags[-1]))
+    encoding = Encoding(tuple(filled), tuple(levels), (), tuple(sums), tuple(flags))
+    return Encoded(np.column_stack(columns), tuple(names), encoding)
 
 
 def pipeline(frame: pd.DataFrame, alpha: float, standardize: bool = True, fit_intercept: bool = True) -> Pipeline:

@@ -120,23 +120,23 @@ def _check_cells(cells: NDArray[Any], column: str, *, strict: bool) -> None:
             continue
         if not is_missing(cell):
             raise ValueError(
-                f"column {column!r} holds {_shown(cell)} at row {row}, which is no number; {_remedy(cell)}"
+                f"column {column!r} holds {_shown(cell)} at row {row}, which is no number; "
+                f"{_remedy(cell, frame=strict)}"
             )
         empty = row if empty < 0 else empty
     if empty >= 0:
         raise ValueError(
-            f"column {column!r} is missing at row {empty}; fill missing values in (sklearn.impute.SimpleImputer) or "
-            "drop the rows"
+            f"column {column!r} is missing at row {empty}; wd.tune and wd.path fill gaps of frames in, or drop the rows"
         )
 
 
-def _remedy(cell: Any) -> str:
+def _remedy(cell: Any, *, frame: bool) -> str:
     """What to do about a column with a cell that is no number."""
+    if frame:
+        return "wd.tune and wd.path encode frames of text and dates, or drop the column"
     if not isinstance(cell, str):
         return "turn it into numbers, such as dates into days, or drop the column"
-    if _is_number(cell, strict=False):
-        return "turn the texts of the column into numbers, or drop it"
-    return "encode the column as numbers (sklearn.preprocessing.OneHotEncoder) or drop it"
+    return "give a data frame to wd.tune, which encodes text, or drop the column"
 
 
 def _is_number(cell: Any, strict: bool) -> bool:

@@ -162,7 +162,7 @@ def _redundant(rows: Rows) -> NDArray[np.bool_]:
     """Columns that an encoding makes dependent on others by construction: a level of each category, and flags."""
     found = np.zeros(rows.p, dtype=bool)
     if rows.encoding is not None:
-        found[[stop - 1 for _, stop in rows.encoding.categories]] = True
+        found[[one[0] for one in rows.encoding.sums]] = True
         found[list(rows.encoding.flags)] = True
     return found
 

@@ -42,12 +42,16 @@ class Design:
     spread : ndarray of shape (p,) or None
         Scales that take the place of standard deviations (or of 1 where columns are not standardised), nan for columns
         that keep them.
+    nulls : tuple of (ndarray, ndarray)
+        Columns, and numbers c_j by which their weighted sum Σ c_j x_j is the same in every row, in every fold: levels
+        of a category, flags of gaps that come together.
     """
 
     fit_intercept: bool
     standardize: bool
     decay_weights: Array
     spread: Array | None = None
+    nulls: tuple[tuple[Index, Array], ...] = ()
 
     def roles(self, variance: Array, constant: NDArray[np.bool_], block: slice = slice(None)) -> Roles:
         """Sort columns into decayed, exempt and dropped ones.
@@ -106,6 +110,8 @@ class Reduced:
     cancelled : float
         Largest share of a decayed column's square that its mean and the exempt columns took away, times the condition
         of the latter; inf where moments cannot tell whether a column has any variance.
+    lifted : ndarray of shape (k,)
+        Eigenvalues of G that are its own making (`_lift`): the data have 0 in their place.
     """
 
     G: Array
@@ -118,6 +124,7 @@ class Reduced:
     exempt_y: Array
     exempt_x: Array
     cancelled: float
+    lifted: Array
 
     @property
     def q(self) -> int:
@@ -194,7 +201,32 @@ def reduce(moments: Moments, design: Design, constancy: Constancy, mapped: Colum
     G /= roles.scale[:, None]
     r = r / roles.scale[:, None]
     cancelled = np.inf if unknown.any() else cancelled
-    return Reduced(G, r, S, roles, mean, y_mean, root, exempt_y, exempt_x, cancelled)
+    lifted = _lift(G, design, roles)
+    return Reduced(G, r, S, roles, mean, y_mean, root, exempt_y, exempt_x, cancelled, lifted)
+
+
+def _lift(G: Array, design: Design, roles: Roles) -> Array:
+    """Give G an eigenvalue of its own size where the columns' construction makes it 0; those eigenvalues.
+
+    Where Σ c_j x_j is constant, Σ c_j a_j x̃_j = 0. Neither r nor any solution has a part in such a direction v, so that
+    (G + μ v vᵀ + Λ I) u = r has the very same solution, but keeps the digits that a zero eigenvalue would cost it.
+    """
+    if not design.nulls or not len(G):
+        return np.zeros(0)
+    place = np.full(len(design.decay_weights), -1, dtype=np.intp)
+    place[roles.decayed] = np.arange(len(G))
+    V = np.zeros((len(G), len(design.nulls)))
+    for number, (columns, factors) in enumerate(design.nulls):
+        mine = place[columns]
+        V[mine[mine >= 0], number] = factors[mine >= 0] * roles.scale[mine[mine >= 0]]
+    V = V[:, V.any(axis=0)]
+    if not V.shape[1]:
+        return np.zeros(0)
+    U, sigma, _ = np.linalg.svd(V / np.sqrt(np.einsum("ij,ij->j", V, V)), full_matrices=False)
+    N = U[:, sigma > 1e-6]
+    mu = float(np.trace(G)) / len(G)
+    G += mu * (N @ N.T)
+    return np.full(N.shape[1], mu)
 
 
 def _inverse_root(A: Array) -> tuple[Array, float]:

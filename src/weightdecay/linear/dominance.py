@@ -74,8 +74,8 @@ def indicators(rows: Rows) -> NDArray[np.bool_]:
     found = np.zeros(rows.p, dtype=bool)
     if rows.encoding is not None:
         found[list(rows.encoding.flags)] = True
-        for start, stop in rows.encoding.categories:
-            found[start:stop] = True
+        for columns in rows.encoding.sums:
+            found[list(columns)] = True
     return found
 
 

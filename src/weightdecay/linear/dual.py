@@ -375,7 +375,7 @@ def arranged(rows: Rows, design: Design) -> tuple[Rows, Design, Array, Index | N
     lengths[: rows.p] = length[order][: rows.n]
     spread = None if design.spread is None else design.spread[order]
     rows = replace(rows, X=rows.X[:, order])
-    design = replace(design, decay_weights=design.decay_weights[order], spread=spread)
+    design = replace(design, decay_weights=design.decay_weights[order], spread=spread, nulls=())
     return rows, design, lengths, order
 
 

@@ -23,13 +23,13 @@ from weightdecay.linear.cells import (
     more_places,
 )
 from weightdecay.linear.design import Design
-from weightdecay.linear.fold_maps import whole_spread
+from weightdecay.linear.fold_maps import column, whole_spread
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
 from weightdecay.linear.units_of_rows import bad_cell, choose_scaling, extremes, scaled
 from weightdecay.records.column_plan import ColumnPlan
-from weightdecay.records.encoding import Encoded
+from weightdecay.records.encoding import Encoded, Encoding
 from weightdecay.tuning.target_names import target_names
 
 Array = NDArray[np.float64]
@@ -69,8 +69,8 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
     rows = Rows(X, Y, scaling.weights(weight), None if table is None else table.encoding)
-    if rows.encoding is not None and rows.encoding.of_rows:
-        design = _encoded(rows, design, centre)
+    if rows.encoding is not None:
+        design = _encoded(rows, rows.encoding, design, centre)
     side = choose_side(rows, design, centre, estimator)
     return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
 
@@ -165,14 +165,21 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
     return weight
 
 
-def _encoded(rows: Rows, design: Design, centre: Array) -> Design:
-    """The design of an encoded table, whose terms have scales of their own."""
-    if centre.any():
+def _encoded(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> Design:
+    """The design of an encoded table: terms have scales of their own, some columns are dependent by construction."""
+    if centre.any() and encoding.of_rows:
         raise ValueError(
             "centre= needs columns of numbers without gaps; encode the table yourself, or leave centre out"
         )
-    assert rows.encoding is not None
-    return replace(design, spread=whole_spread(rows, rows.encoding.terms))
+    nulls = [(np.array(columns, dtype=np.intp), np.ones(len(columns))) for columns in encoding.sums]
+    if not design.fit_intercept:
+        nulls = []  # a sum of 1 is then no sum of 0
+    first: dict[bytes, int] = {}
+    for flag in encoding.flags:
+        twin = first.setdefault(np.packbits(column(rows, flag) != 0).tobytes(), flag)
+        if twin != flag:
+            nulls.append((np.array([twin, flag], dtype=np.intp), np.array([1.0, -1.0])))
+    return replace(design, spread=whole_spread(rows, encoding.terms), nulls=tuple(nulls))
 
 
 def decay_weights_of(given: Any, columns: tuple[str, ...], plan: Sequence[ColumnPlan]) -> Array:

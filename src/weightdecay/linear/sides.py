@@ -113,7 +113,7 @@ class Tall:
         """Number of decayed columns times Σs, since each is scaled to variance 1, or the trace itself."""
         if self.whole.small:
             return float(self.whole.triangular.diagonal.d.sum())
-        return float(np.trace(self.whole.reduced.G))
+        return float(np.trace(self.whole.reduced.G) - self.whole.reduced.lifted.sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,6 +154,9 @@ class Whole:
             coef, intercept = self.fit.models(np.where(exact, np.inf, precisions))
             rss, lost = self.moments.errors(coef, intercept)
             df, log_det = spectral_sums(self.fit.factor.eigenvalues, precisions)
+            not_there = spectral_sums(self.reduced.lifted, precisions, 0.0)
+            df, known = df - not_there[0], np.isfinite(log_det)
+            log_det[known] -= not_there[1][known]
             exact |= lost
         if exact.any():
             coef[exact], intercept[exact] = self.triangular.models(precisions[exact])

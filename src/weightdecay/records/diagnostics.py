@@ -41,6 +41,15 @@ class Diagnostics:
     r2 : float
         1 − Σ s residual²/Σ s (y − ȳ)² over the held-out rows.
     columns : tuple of str
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 3)); y = X @ [1.0, 0.0, 2.0] + rng.standard_normal(60)
+    >>> found = wd.tune(wd.LinearRegression(), X, y).diagnostics
+    >>> found.folds, bool((found.fold_low <= found.fold_high).all()), 0 < found.r2 < 1
+    ('10 folds', True, True)
     """
 
     decay: float

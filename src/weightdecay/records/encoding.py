@@ -78,8 +78,8 @@ class Encoding:
     levels : tuple of Levels
         Categories with gaps.
     terms : tuple of Terms
-    categories : tuple of (int, int)
-        First column and the one after the last of every category, with gaps or without: they sum to 1 in every row.
+    sums : tuple of tuple of int
+        Sets of 0/1 columns that sum to 1 in every row, such as the levels of a category.
     flags : tuple of int
         All columns that flag gaps.
     """
@@ -87,7 +87,7 @@ class Encoding:
     filled: tuple[Filled, ...] = ()
     levels: tuple[Levels, ...] = ()
     terms: tuple[Terms, ...] = ()
-    categories: tuple[tuple[int, int], ...] = ()
+    sums: tuple[tuple[int, ...], ...] = ()
     flags: tuple[int, ...] = ()
 
     @property

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.column_plan import ColumnPlan
+
 Array = NDArray[np.float64]
+
+
+def _row_number(row: int) -> tuple[str, int]:
+    """A row of nothing else, counted from 1."""
+    return "row", row + 1
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Numbers of a file, split into columns and target.
+    """Columns of a file, split into what is learned from and what is predicted.
 
     Parameters
     ----------
-    X : data frame of shape (n, p)
-        float64 columns with their names, ready for `wd.tune`, which keeps the names.
+    X : data frame (polars) of shape (n, p)
+        Columns with their names, ready for `wd.tune`, which keeps the names: numbers as Float64, truth values as
+        Boolean, dates as Date or Datetime, text as String, gaps as null; all of it Float64 where nothing but numbers
+        without gaps and truth values is there. Columns that are left out are not.
     y : ndarray of shape (n,)
     columns : tuple of p str
         Names of the columns of X.
@@ -32,6 +42,14 @@ class Table:
         Sample weights, if a weight column was named.
     groups : ndarray of shape (n,) or None
         Group labels, if a group column was named.
+    times : ndarray of shape (n,) or None
+        Times of the rows, if a time column was named: numbers, or days since 1970-01-01 (UTC).
+    text : tuple of str
+        Columns of X whose words are learned from.
+    plan : tuple of ColumnPlan
+        What becomes of every column of the file but those with a role of their own, in their order.
+    where : callable
+        What a row (from 0) is called in the file and its number, ``("line", 12)``.
 
     Examples
     --------
@@ -43,6 +61,8 @@ class Table:
     ...     table = wd.read(path, "height")
     >>> table.columns, table.y
     (('light', 'water'), array([3.5, 4. , 6. ]))
+    >>> table.place(2)
+    'line 4'
     """
 
     X: Any
@@ -53,3 +73,16 @@ class Table:
     notes: tuple[str, ...] = ()
     weight: Array | None = None
     groups: NDArray[np.object_] | None = None
+    times: Array | None = None
+    text: tuple[str, ...] = ()
+    plan: tuple[ColumnPlan, ...] = ()
+    where: Callable[[int], tuple[str, int]] = field(default=_row_number, repr=False)
+
+    def place(self, row: int) -> str:
+        """Where a row (from 0) stands in the file: ``"line 12"``, or ``"row 11"`` in a file without lines."""
+        noun, number = self.where(row)
+        return f"{noun} {number}"
+
+    def line_of(self, row: int) -> int:
+        """Number, from 1, of the line in which a row (from 0) begins; of the row in a file without lines."""
+        return self.where(row)[1]
