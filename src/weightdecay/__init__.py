@@ -16,45 +16,67 @@ __all__ = [
     "Conversion",
     "DecayPath",
     "Diagnostics",
+    "Explanation",
     "Finding",
     "HeldOut",
     "History",
+    "Interrupted",
     "LinearRegression",
+    "ModelFileError",
+    "NewRowsWarning",
     "Penalty",
     "Progress",
     "Table",
+    "TableModel",
     "Tuning",
+    "codes",
     "conventions",
     "conversion",
     "convert",
+    "explain",
+    "load",
     "path",
     "plot",
     "read",
+    "read_rows",
     "report",
+    "save",
     "terminal",
+    "time_folds",
     "tune",
 ]
 
 # Public name -> the module that defines it.
 _OBJECTS = {
-    "Conversion": "weightdecay.decay.units",
     "ColumnPlan": "weightdecay.records.column_plan",
+    "Conversion": "weightdecay.decay.units",
     "DecayPath": "weightdecay.records.decay_path",
     "Diagnostics": "weightdecay.records.diagnostics",
+    "Explanation": "weightdecay.records.explanations",
     "Finding": "weightdecay.records.finding",
     "HeldOut": "weightdecay.records.held_out",
     "History": "weightdecay.records.history",
+    "Interrupted": "weightdecay.tuning.interrupts",
     "LinearRegression": "weightdecay.linear.estimators",
+    "ModelFileError": "weightdecay.studies.sealed_files",
+    "NewRowsWarning": "weightdecay.studies.table_model",
     "Penalty": "weightdecay.decay.penalty",
     "Progress": "weightdecay.tuning.progress",
     "Table": "weightdecay.records.table",
+    "TableModel": "weightdecay.studies.table_model",
     "Tuning": "weightdecay.records.tuning",
+    "codes": "weightdecay.records.codes",
     "conventions": "weightdecay.decay.units",
     "conversion": "weightdecay.decay.units",
     "convert": "weightdecay.decay.units",
+    "explain": "weightdecay.records.codes",
+    "load": "weightdecay.studies.model_files",
     "path": "weightdecay.studies.tuning",
     "read": "weightdecay.tables.read",
+    "read_rows": "weightdecay.studies.new_rows",
     "report": "weightdecay.show.report",
+    "save": "weightdecay.studies.model_files",
+    "time_folds": "weightdecay.tuning.time_folds",
     "tune": "weightdecay.studies.tuning",
 }
 
@@ -67,9 +89,11 @@ if TYPE_CHECKING:
     from weightdecay.decay.penalty import Penalty
     from weightdecay.decay.units import Conversion, conventions, conversion, convert
     from weightdecay.linear.estimators import LinearRegression
+    from weightdecay.records.codes import codes, explain
     from weightdecay.records.column_plan import ColumnPlan
     from weightdecay.records.decay_path import DecayPath
     from weightdecay.records.diagnostics import Diagnostics
+    from weightdecay.records.explanations import Explanation
     from weightdecay.records.finding import Finding
     from weightdecay.records.held_out import HeldOut
     from weightdecay.records.history import History
@@ -78,9 +102,15 @@ if TYPE_CHECKING:
     from weightdecay.show import plots as plot
     from weightdecay.show import terminal as terminal
     from weightdecay.show.report import report
+    from weightdecay.studies.model_files import load, save
+    from weightdecay.studies.new_rows import read_rows
+    from weightdecay.studies.sealed_files import ModelFileError
+    from weightdecay.studies.table_model import NewRowsWarning, TableModel
     from weightdecay.studies.tuning import path, tune
     from weightdecay.tables.read import read
+    from weightdecay.tuning.interrupts import Interrupted
     from weightdecay.tuning.progress import Progress
+    from weightdecay.tuning.time_folds import time_folds
 else:
 
     def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def shell(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:
         (b"a,y\n1,nan\n3,2\n", "target column 'y' of"),
         (b"a,y\n1,inf\n3,2\n", "is infinite"),
         (b"a,y\n1,yes\n3,no\n", "holds the text 'yes'"),
-        (b"\x1f\x8b\x08\x00\x00\x00", "gunzip"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "archive that breaks off"),
         (b"[bold]a[/bold],[/]\n1,2\n3,4\n", "the columns are '[bold]a[/bold]', '[/]'"),
         (b"\x1b[31ma,b\n1,2\n3,4\n", r"the columns are '\x1b[31ma', 'b'"),
     ],
@@ -119,6 +120,21 @@ def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data
         ("path {data} --target y --decays 1 --decays 2 --decays 3", "'--decays': it is given 3 times"),
         ("convert 1 --from decay --to decay --to decay", "'--to': it is given 2 times"),
         ("path {data} --target y --cv 5", "--cv"),
+        ("tune {data} --target y --time-column a --group b", "rows are held out by time or by --group, not by both"),
+        ("tune {data} --target y --time-column a --cv loo", "--cv loo would hold earlier rows out by later ones"),
+        ("tune {data} --target y --time-column a --cv 3 --seed 1", "with --time-column none are shuffled"),
+        ("tune {data} --target y --text", "--text"),
+        ("tune {data} --target y --save a --save b", "'--save': it is given 2 times"),
+        ("tune {data} --target y --dry-run --dry-run", "'--dry-run': it is given 2 times"),
+        ("path {data} --target y --save a", "--save"),
+        ("explain WD099", "no finding has the code 'WD099'; did you mean WD009"),
+        ("explain nonsense", "no finding has the code 'nonsense'; the codes are WD001 to WD018"),
+        ("explain WD001 --markdown", "'--markdown': it goes with neither CODE nor --json"),
+        ("explain --json --markdown", "'--markdown': it goes with neither"),
+        ("explain WD001 WD002", "WD002"),
+        ("doctor now", "now"),
+        ("report one.json", "OUT.HTML"),
+        ("report", "TUNING.JSON|MODEL.WD"),
         ("predict {data}", "predict"),
         ("--nope", "--nope"),
     ],
@@ -133,7 +149,9 @@ def test_a_wrong_call_is_code_2_before_the_data_are_read(
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
-@pytest.mark.parametrize("command", [[], ["tune"], ["path"], ["convert"]])
+@pytest.mark.parametrize(
+    "command", [[], ["tune"], ["path"], ["convert"], ["predict"], ["report"], ["explain"], ["doctor"]]
+)
 def test_help_is_code_0(command: list[str], word: str, run: Run) -> None:
     done = run(*command, word)
     assert (done.code, done.err) == (0, "") and done.out.startswith(" ".join(["Usage: weightdecay", *command]))
@@ -166,16 +184,62 @@ def test_interrupted_work_is_code_130(run: Run, data: Path, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
-def test_the_interrupt_key_is_code_130(tmp_path: Path) -> None:
-    """The data come through a pipe that stays open: when it is open for writing the command waits for data."""
-    os.mkfifo(tmp_path / "data.csv")
-    words = [*COMMAND, "tune", str(tmp_path / "data.csv"), "--target", "y"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with open(tmp_path / "data.csv", "w"):
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=120)
-    assert (process.returncode, out, err) == (130, "", "weightdecay: interrupted\n")
+# The command, whose search sleeps from some question on, and says on stderr when it does.
+ASLEEP = """
+import sys, time
+from weightdecay.cli.app import main
+from weightdecay.linear import ridge
+held_out, calls = ridge.RidgeSplit.held_out, []
+def slow(self, *given):
+    calls.append(given)
+    if len(calls) > {after}:
+        print("asleep", file=sys.stderr, flush=True)
+        time.sleep(100)
+    return held_out(self, *given)
+ridge.RidgeSplit.held_out = slow
+sys.argv = ["weightdecay", *sys.argv[1:]]
+raise SystemExit(main())
+"""
+
+
+def interrupted(after: int, *words: object) -> tuple[int, str, str]:
+    """What a process of its own leaves when its interrupt key is pressed after some answers."""
+    line = [sys.executable, "-c", ASLEEP.format(after=after), *map(str, words)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and process.stderr.readline() == "asleep\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_the_interrupt_key_before_anything_is_known(data: Path, tmp_path: Path) -> None:
+    code, out, err = interrupted(0, "tune", data, *PLAIN, "--save", tmp_path / "m.wd", "--report", tmp_path / "r.html")
+    assert (code, out) == (130, "")
+    assert re.fullmatch(r"weightdecay: interrupted: 0 of \d+ decays were tried; too few for a result\n", err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_the_interrupt_key_keeps_what_is_known(data: Path, tmp_path: Path) -> None:
+    files = ("--save", tmp_path / "m.wd", "--report", tmp_path / "r.html")
+    code, out, err = interrupted(1, "tune", data, *PLAIN, *files, "--json")
+    assert code == 130
+    tuning = wd.Tuning.from_json(out)
+    last = err.splitlines()[-1]
+    found = re.fullmatch(r"weightdecay: interrupted: (\d+) of (\d+) decays were tried; the result is of those", last)
+    assert found is not None and 0 < int(found[1]) < int(found[2])
+    assert len(tuning.decays) <= int(found[1]) and "WD018" in {one.code for one in tuning.findings}
+    whole = wd.read(data, "y", drop=["w", "group"])
+    expected = wd.tune(wd.LinearRegression(), whole, decays=tuning.decays)
+    np.testing.assert_allclose(tuning.mean, expected.mean, rtol=1e-9)
+    assert wd.load(tmp_path / "m.wd").decay_ == tuning.decay
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "WD018" in page and f"the search was interrupted: {found[1]} of {found[2]} decays were tried" in page
+    # For eyes too.
+    code, out, err = interrupted(1, "tune", data, *PLAIN)
+    assert code == 130 and out.count("Use decay") == 1 and "warning WD018 the search was interrupted" in out
+    assert err == last + "\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes")

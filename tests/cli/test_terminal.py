@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,50 @@ def test_long_work_shows_one_line_that_goes_away(
     done = run("tune", data, *PLAIN, "--json")
     seen = terminal.seen()
     assert (done.code, done.out) == (0, expected)
-    assert "searching the decays" in words(seen) and "1/3" in words(seen) and "best decay" in words(seen)
+    assert "0/3 -:--:-- factorising 60 rows × 4 columns for leave-one-out over 60 rows" in words(seen)
+    assert "3/3" in words(seen) and "best decay" in words(seen)
     assert seen.rstrip().endswith("\x1b[2K"), "the line is wiped at the end"
     # Nothing but the one line: every line end is followed by a way back up.
     assert seen.count("\n") <= seen.count("\x1b[1A") + 1
 
 
 def test_short_work_shows_no_line(run: Run, data: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE", float("inf"))
+    monkeypatch.setattr(progress, "PATIENCE", 1e6)
     monkeypatch.setattr(sys, "stderr", terminal.stream)
     assert run("tune", data, *PLAIN).code == 0
+    assert terminal.seen() == ""
+
+
+def test_a_step_that_takes_long_shows_the_line_by_itself(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    line = progress.ProgressLine()
+    line.start(3, "factorising [red]much[/]")
+    end = time.monotonic() + 60
+    seen = ""
+    while "factorising" not in seen and time.monotonic() < end:
+        time.sleep(0.05)
+        seen += words(terminal.seen())
+    assert "0/3 -:--:-- factorising [red]much[/]" in seen
+    line.finish()
+    line.finish()
+    assert terminal.seen().endswith("\x1b[2K")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_stages_add_up_and_what_is_known_stays(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    line = progress.ProgressLine()
+    line.start(2, "fitting 1 decay × 2 folds")
+    line.advance("best so far: decay 0.1")
+    line.advance()
+    line.start(4, "fitting 2 decays × 2 folds")
+    line.advance("best so far: decay 0.3")
+    line.advance()
+    line.finish()
+    last = words(terminal.seen()).rstrip().splitlines()[-1]
+    assert re.search("4/6 .*best so far: decay 0.3", last)
+    line.advance("nothing after the end")
     assert terminal.seen() == ""
 
 

@@ -186,7 +186,7 @@ def test_a_report_over_the_data_is_a_wrong_call(run: Run, data: Path, tmp_path: 
     (tmp_path / "link.html").symlink_to(data)
     for place in (data, tmp_path / "link.html"):
         done = run("tune", data, *PLAIN, "--report", place)
-        assert done.code == 2 and "the report would overwrite the data" in done.err
+        assert done.code == 2 and "it would overwrite the data" in done.err
     assert data.read_bytes() == before
 
 
@@ -273,7 +273,7 @@ def test_findings_speak_of_options_and_of_rows_as_the_file_has_them(words: list[
     done = run("tune", file, "--target", "y", *words, *options)
     every = [report.read_text(encoding="utf-8"), *([] if words else [done.out])]
     for told in every:
-        assert "row 18 below the header carries" in told
+        assert "line 19 carries" in told
         assert "--no-standardize, but" in told and "use --standardize, or" in told
         assert "counted from 0" not in told and "standardize=" not in told
     table = wd.read(file, "y")

@@ -21,9 +21,10 @@ PANDAS = pd.DataFrame(X, columns=["a", "b"])
 POLARS = pl.DataFrame(X, schema=["a", "b"])
 COLOURS = ["red", "blue"] * (N // 2)
 DAYS = [datetime.date(2020, 1, 1) + datetime.timedelta(days=day) for day in range(N)]
-TEXT = "column 'c' holds 'red' at row 0, which is no number; encode the column as numbers (sklearn.preprocessing."
+NO_NUMBER = "which is no number; wd.tune and wd.path encode frames of text and dates, or drop the column"
+TEXT = f"column 'c' holds 'red' at row 0, {NO_NUMBER}"
 DATE = "column 'c' holds 2020-01-01"
-DATE_END = "at row 0, which is no number; turn it into numbers, such as dates into days, or drop the column"
+DATE_END = f"at row 0, {NO_NUMBER}"
 BOTH = pytest.mark.parametrize("estimator", [wd.LinearRegression(), Ridge()], ids=["ours", "foreign"])
 
 
@@ -35,7 +36,6 @@ def told(call: Any, *arguments: Any, **more: Any) -> str:
     return str(caught.value)
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("column", "start", "end"),
     [
@@ -45,10 +45,10 @@ def told(call: Any, *arguments: Any, **more: Any) -> str:
         (pd.Series([pd.NA, 1.0, *COLOURS[2:]], dtype=object), TEXT.replace("row 0", "row 2"), ""),
         (
             pd.Series([pd.NA, 1.0] * (N // 2), dtype=object),
-            "column 'c' is missing at row 0; fill missing values in",
+            "column 'c' is missing at row 0; wd.tune and wd.path fill gaps of frames in, or drop the rows",
             "",
         ),
-        (["1.5"] * N, "column 'c' holds '1.5' at row 0, which is no number; turn the texts of the column into num", ""),
+        (["1.5"] * N, f"column 'c' holds '1.5' at row 0, {NO_NUMBER}", ""),
         (pd.date_range("2020", periods=N), DATE, DATE_END),
         (pd.DatetimeIndex([pd.NaT, *pd.date_range("2020", periods=N - 1)]), DATE, DATE_END.replace("row 0", "row 1")),
         (pd.date_range("2020", periods=N, tz="UTC"), DATE, DATE_END),
@@ -56,15 +56,11 @@ def told(call: Any, *arguments: Any, **more: Any) -> str:
         (pd.to_timedelta(np.arange(N), unit="D"), "column 'c' holds 0 ", DATE_END),
     ],
 )
-def test_a_column_of_pandas_that_holds_no_numbers_is_told(estimator: Any, column: Any, start: str, end: str) -> None:
-    frame = PANDAS.assign(c=column)
-    for verb in (wd.tune, wd.path):
-        sentence = told(verb, estimator, frame, Y)
-        assert sentence.startswith(start) and sentence.endswith(end)
-    assert told(wd.LinearRegression().fit, frame, Y) == sentence
+def test_a_column_of_pandas_that_holds_no_numbers_is_told_by_fit(column: Any, start: str, end: str) -> None:
+    sentence = told(wd.LinearRegression().fit, PANDAS.assign(c=column), Y)
+    assert sentence.startswith(start) and sentence.endswith(end)
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("column", "start"),
     [
@@ -73,11 +69,11 @@ def test_a_column_of_pandas_that_holds_no_numbers_is_told(estimator: Any, column
         (pl.Series(COLOURS, dtype=pl.Enum(["red", "blue"])), TEXT),
         (pl.Series([None, *COLOURS[1:]]), TEXT.replace("'red' at row 0", "'blue' at row 1")),
         (pl.Series(DAYS), f"{DATE} {DATE_END}"),
-        (pl.Series([[1.0, 2.0]] * N), "column 'c' holds [1. 2.] at row 0, which is no number; turn it into numbers"),
+        (pl.Series([[1.0, 2.0]] * N), f"column 'c' holds [1. 2.] at row 0, {NO_NUMBER}"),
     ],
 )
-def test_a_column_of_polars_that_holds_no_numbers_is_told(estimator: Any, column: Any, start: str) -> None:
-    assert told(wd.tune, estimator, POLARS.with_columns(c=column), Y).startswith(start)
+def test_a_column_of_polars_that_holds_no_numbers_is_told_by_fit(column: Any, start: str) -> None:
+    assert told(wd.LinearRegression().fit, POLARS.with_columns(c=column), Y).startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +99,10 @@ def test_truth_values_are_numbers_and_a_column_of_any_name_is_one() -> None:
         assert wd.LinearRegression(decay=1.0).fit(frame, Y).coef_.shape == (3,)
 
 
-@BOTH
-def test_two_columns_of_the_same_name_are_told_apart(estimator: Any) -> None:
+def test_two_columns_of_the_same_name_are_told_apart() -> None:
     twice = pd.concat([PANDAS.rename(columns={"b": "c"}), pd.DataFrame({"c": COLOURS})], axis=1)
-    assert told(wd.tune, estimator, twice, Y).startswith(TEXT)
+    assert told(wd.LinearRegression().fit, twice, Y).startswith(TEXT)
+    assert "'c'" in told(wd.tune, wd.LinearRegression(), twice, Y)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +111,10 @@ def test_two_columns_of_the_same_name_are_told_apart(estimator: Any) -> None:
     ids=["lists", "objects", "texts"],
 )
 def test_text_in_an_array_is_told(table: Any) -> None:
-    assert told(wd.tune, wd.LinearRegression(), table, Y).startswith(TEXT.replace("'c'", "'x1'"))
+    assert told(wd.tune, wd.LinearRegression(), table, Y) == (
+        "column 'x1' holds 'red' at row 0, which is no number; give a data frame to wd.tune, which encodes text, or "
+        "drop the column"
+    )
 
 
 @BOTH

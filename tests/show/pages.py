@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 # Elements with no end tag.
 VOID = {"meta", "img", "br", "source"}
 ELEMENTS = set(
-    "html head meta title style body main h1 h2 h3 section div p ul li strong span figure picture source img table "
-    "caption thead tbody tr th td bdi data details summary dl dt dd".split()
+    "html head meta title style body main h1 h2 h3 section div p ul li strong span figure figcaption picture source "
+    "img table caption thead tbody tr th td bdi data details summary dl dt dd a code".split()
 )
-ATTRIBUTES = set("lang charset http-equiv content name class src srcset media alt scope value aria-label".split())
+ATTRIBUTES = set(
+    "lang charset http-equiv content name class src srcset media alt scope value aria-label id href".split()
+)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -35,7 +37,8 @@ class Report(HTMLParser):
         self.open: list[str] = []
         self.texts: list[tuple[str, str]] = []
         self.tables: list[Sheet] = []
-        self.value: str | None = None
+        self.glance: dict[str, str] = {}
+        self.name = ""
         self.feed(text)
         self.close()
 
@@ -45,11 +48,15 @@ class Report(HTMLParser):
             self.open.append(tag)
         if tag == "table":
             self.tables.append(Sheet())
+        if tag == "th":
+            self.tables[-1].header.append("")
         if tag == "tr" and "tbody" in self.open:
             self.tables[-1].rows.append([])
         if tag == "td":
             self.tables[-1].rows[-1].append(("", None))
-        if tag == "data":
+        if tag == "data" and "table" not in self.open:
+            self.glance[self.name] = str(dict(attrs)["value"])
+        elif tag == "data":
             self.tables[-1].rows[-1][-1] = ("", dict(attrs)["value"])
 
     def handle_endtag(self, tag: str) -> None:
@@ -58,10 +65,12 @@ class Report(HTMLParser):
     def handle_data(self, data: str) -> None:
         where = self.open[-1] if self.open else ""
         self.texts.append((where, data))
+        if where == "dt":
+            self.name = data
         if "caption" in self.open:
             self.tables[-1].caption += data
         if where == "th":
-            self.tables[-1].header.append(data)
+            self.tables[-1].header[-1] += data
         if "td" in self.open:
             text, value = self.tables[-1].rows[-1][-1]
             self.tables[-1].rows[-1][-1] = (text + data, value)
@@ -78,6 +87,11 @@ class Report(HTMLParser):
         sheet = self.table(caption)
         at = sheet.header.index(name)
         return [float(row[at][1]) if row[at][1] is not None else float("nan") for row in sheet.rows]
+
+    def texts_of(self, caption: str, name: str) -> list[str]:
+        """What is read in a column."""
+        sheet = self.table(caption)
+        return [row[sheet.header.index(name)][0] for row in sheet.rows]
 
     def words(self) -> str:
         """All that can be read."""
@@ -109,6 +123,10 @@ def assert_harmless(text: str) -> Report:
     ]
     assert {tag for tag, _ in page.elements} <= ELEMENTS
     assert {name for _, attrs in page.elements for name in attrs} <= ATTRIBUTES
+    # A link leads to a place within the page, and every place has a name of its own.
+    places = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(set(places)) == len(places)
+    assert {attrs["href"] for _, attrs in page.elements if "href" in attrs} <= {f"#{place}" for place in places}
     assert [attrs["http-equiv"] for tag, attrs in page.elements if "http-equiv" in attrs] == ["Content-Security-Policy"]
     (style,) = (text for where, text in page.texts if where == "style")
     assert "url(" not in style and "@import" not in style

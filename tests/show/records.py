@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.history import History
 from weightdecay.records.later import Known
@@ -13,6 +15,14 @@ from weightdecay.records.tuning import Reference, Tuning
 
 Array = NDArray[np.float64]
 GRID = np.geomspace(1e-4, 1e3, 40)
+FOLDS = 5
+PLAN = (
+    ColumnPlan("age", "number", ("age", "age is missing"), 7, "gaps take the median 44.45 and are flagged"),
+    ColumnPlan("height", "number", ("height",), 0, "taken as it is"),
+    ColumnPlan("island", "category", ("island = Biscoe", "island = Dream"), 0, "one column for each of 2 values"),
+    ColumnPlan("seen", "date", tuple(f"seen: {part}" for part in ("year", "month", "day", "hour")), 0, "taken apart"),
+    ColumnPlan("id", "dropped", (), 0, "left out: a value of its own in every row, like an identifier"),
+)
 
 
 def data(n: int = 60, p: int = 8, noise: float = 2.0, seed: int = 0) -> tuple[Array, Array]:
@@ -51,6 +61,40 @@ def decay_path(X: Array, y: Array, decays: Array, columns: tuple[str, ...]) -> D
     )
 
 
+def diagnostics(X: Array, y: Array, decay: float, columns: tuple[str, ...] = (), groups: int = 6) -> Diagnostics:
+    """The model at a decay, least squares, and every fifth row held out from models of the others."""
+    n = len(y)
+    models, predicted = [], np.zeros(n)
+    for number in range(FOLDS):
+        out = np.arange(n) % FOLDS == number
+        coef = fit(X[~out], y[~out], decay * n / (~out).sum())[0]
+        predicted[out] = (X[out] - X[~out].mean(axis=0)) @ coef + y[~out].mean()
+        models.append(coef)
+    order = np.argsort(predicted, kind="stable")
+    fitted, residual = predicted[order], (y - predicted)[order]
+    parts = np.array_split(np.arange(n), groups)
+    coef, least = fit(X, y, decay)[0], fit(X, y, 0.0)[0]
+    return Diagnostics(
+        decay=decay,
+        coef=coef,
+        least_squares=least,
+        intercept=float(y.mean() - X.mean(axis=0) @ coef),
+        least_squares_intercept=float(y.mean() - X.mean(axis=0) @ least),
+        df=float(fit(X, y, decay)[2].sum() - 1),
+        fold_low=np.min(models, axis=0),
+        fold_high=np.max(models, axis=0),
+        fold_std=np.std(models, axis=0, ddof=1),
+        scale=X.std(axis=0),
+        folds=f"{FOLDS} folds",
+        fitted=fitted,
+        residual=residual,
+        edges=np.array([*(fitted[part[0]] for part in parts), fitted[-1]]),
+        quantiles=np.array([np.quantile(residual[part], [0.05, 0.25, 0.5, 0.75, 0.95]) for part in parts]),
+        r2=float(1 - residual @ residual / ((y - y.mean()) ** 2).sum()),
+        columns=columns,
+    )
+
+
 def tuning(
     X: Array | None = None,
     y: Array | None = None,
@@ -60,8 +104,10 @@ def tuning(
     findings: tuple[Finding, ...] = (),
     targets: int = 0,
     command: str = "weightdecay tune data.csv --target y",
+    plan: tuple[ColumnPlan, ...] = (),
+    diagnosed: bool = False,
 ) -> Tuning:
-    """A leave-one-out tuning."""
+    """A leave-one-out tuning, with diagnostics if they are asked for; of several targets each has its own."""
     if X is None or y is None:
         X, y = data()
     columns = columns or tuple(f"column {j}" for j in range(X.shape[1]))
@@ -79,7 +125,10 @@ def tuning(
         _, fitted, leverage = fit(X, y, decay)
         lost = ((y - fitted) / (1 - leverage)) ** 2
         references.append(Reference(name, decay, float(lost.mean()), float((lost - errors[best]).std() / np.sqrt(n))))
-    several = tuple(tuning(X, y + 3 * k * X[:, 0], decays, columns=columns, command="") for k in range(targets))
+    several = tuple(
+        tuning(X, y + 3 * k * X[:, 0], decays, columns=columns, command="", diagnosed=diagnosed) for k in range(targets)
+    )
+    found = diagnostics(X, y, float(decays[best]), columns) if diagnosed and not targets else None
     return Tuning(
         decays=decays,
         losses=mean[None],
@@ -106,7 +155,8 @@ def tuning(
         columns=columns,
         targets=several,
         command=command,
-        later=Known({"gcv": mean * 1.01}, decay_path(X, y, decays, columns), findings),
+        plan=plan,
+        later=Known({"gcv": mean * 1.01}, decay_path(X, y, decays, columns), findings, found),
     )
 
 

@@ -50,8 +50,8 @@ def test_it_says_all_that_is_known():
     assert [attrs["class"] for tag, attrs in page.elements if tag == "li"] == ["error", "warning", "info"]
     assert record.command in words
     assert f"weightdecay {wd.__version__}" in words and f"numpy {np.__version__}" in words
-    assert len(page.pictures()) == 2
-    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["Coefficients", "Without", "Held-out"]
+    assert len(page.pictures()) == 3
+    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["Coefficients", "What", "Held-out"]
 
 
 @pytest.mark.parametrize("decays", [GRID, BOTH_ENDS, [0.1], [0.0, math.inf]], ids=["grid", "ends", "one", "two"])
@@ -68,20 +68,21 @@ def test_page_json_and_terminal_show_the_same_numbers(decays):
         "training": told["path"]["train_loss"],
         "gcv": told["opinions"]["gcv"],
     }
-    assert page.table("Held-out").header == [*columns]
+    assert page.table("Held-out").header == [*columns, ""]
     for name, values in columns.items():
         np.testing.assert_array_equal(page.column("Held-out", name), [number(value) for value in values])
     chosen = told["path"]["decays"].index(told["decay"])
     coefficients = [told["path"]["intercept"][chosen], *told["path"]["coef"][chosen]]
     np.testing.assert_array_equal(page.column("Coefficients", "coefficient"), coefficients)
     assert [row[0][0] for row in page.table("Coefficients").rows] == ["intercept", *told["columns"]]
-    for name, key in (("decay", "decay"), ("held-out mean squared error", "mean")):
+    for name, key in (("decay", "decay"), ("held-out mean squared error", "mean"), ("paired standard error", "paired")):
         expected = [number(one[key]) for one in told["references"]]
-        assert page.column("Without", name) == expected
+        assert page.column("What each", name)[-3:] == expected
     # What is read is what is meant, in four digits; the terminal shows the same words.
     for sheet in page.tables:
         for row in sheet.rows:
-            assert all(text == brief(float(value)) for text, value in row if value is not None)
+            shown = [(text, float(value)) for text, value in row if value is not None]
+            assert all(text == (f"{100 * value:.0f} %" if "%" in text else brief(value)) for text, value in shown)
     console = Console(width=200, color_system=None)
     with console.capture() as capture:
         console.print(terminal.tuning(record))
@@ -124,7 +125,7 @@ def test_names_from_data_stay_text(group):
     text = html(record)
     page = assert_harmless(text)
     assert "\x1b" not in text and "\x00" not in text
-    assert [row[0][0] for row in page.table("Coefficients").rows[1:]] == [for_html(name) for name in names]
+    assert [row[0][0] for row in page.table("Coefficients").rows[1:]] == [for_html(name, 60) for name in names]
     told = [text for where, text in page.texts if where == "p" and text.startswith("drop ")]
     assert told == [for_html(f"drop {shortened(name, 60)}", 1000) for name in names]
 
@@ -163,13 +164,13 @@ def test_the_largest_coefficients_are_kept():
 
 
 def test_two_hundred_targets_are_summed_up():
-    few = tuning(decays=np.geomspace(1e-4, 1e3, 100), targets=2)
+    few = tuning(decays=np.geomspace(1e-4, 1e3, 100), targets=2, diagnosed=True)
     record = replace(few, targets=few.targets * 100)
     text = html(record)
     assert len(text.encode()) < 500_000
     page = assert_harmless(text)
     headings = [text for where, text in page.texts if where == "h2"]
-    assert headings == ["All targets together", *(f"Target {k}" for k in range(1, 4))]
+    assert headings == ["All targets together", *(f"Target {k}" for k in range(1, 4)), "How this was found"]
     assert "197 more targets are not shown here" in page.words()
     curve = [sheet for sheet in page.tables if sheet.caption.startswith("Held-out")][1]
     assert [float(row[1][1]) for row in curve.rows] == record.targets[0].mean.tolist()
@@ -198,8 +199,8 @@ def test_a_record_from_json_makes_the_same_bytes():
 
 def test_without_its_path_the_record_still_makes_a_report():
     page = assert_harmless(html(replace(tuning(), later=Known())))
-    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["Without", "Held-out"]
-    assert len(page.pictures()) == 1
+    assert [sheet.caption.split(" ")[0] for sheet in page.tables] == ["What", "Held-out"]
+    assert len(page.pictures()) == 2
 
 
 def test_the_users_style_of_figures_neither_matters_nor_changes():
@@ -277,7 +278,8 @@ def test_the_title_tells_target_and_file():
 def test_several_targets_are_called_by_their_names():
     record = replace(tuning(decays=GRID[::8], targets=2), target_names=("height", "weight"), source="in/a.csv")
     page = assert_harmless(html(record))
-    assert [text for where, text in page.texts if where == "h2"] == ["All targets together", "height", "weight"]
+    headings = [text for where, text in page.texts if where == "h2"]
+    assert headings == ["All targets together", "height", "weight", "How this was found"]
     facts = [text for where, text in page.texts if where in ("dt", "dd")]
     assert facts[facts.index("targets") + 1] == "height, weight" and facts[facts.index("file") + 1] == "in/a.csv"
 
@@ -309,7 +311,7 @@ def test_narrow_screens_get_pictures_that_are_laid_out_for_them():
     assert {attrs["media"] for tag, attrs in page.elements if tag == "source"} == {"screen and (max-width: 36rem)"}
     pairs = zip(page.pictures(), page.narrow_pictures(), strict=True)
     widths = [[float(ElementTree.fromstring(one).attrib["width"].removesuffix("pt")) for one in pair] for pair in pairs]
-    assert len(widths) == 2 and all(narrow < 300 < wide for wide, narrow in widths)
+    assert len(widths) == 3 and all(narrow < 300 < wide for wide, narrow in widths)
 
 
 def searched(count: int) -> Tuning:
@@ -385,7 +387,7 @@ def test_scores_are_shown_as_the_metric_itself():
     record = replace(plain, scoring="−r2", mean=plain.mean / top - 1, references=habits)
     page = assert_harmless(html(record))
     np.testing.assert_array_equal(page.column("Held-out", "mean"), -record.mean)
-    assert page.column("Without", "held-out r2") == [-one.mean for one in habits]
+    assert page.column("What each", "held-out r2")[-3:] == [-one.mean for one in habits]
     assert page.table("Held-out").caption.startswith("Held-out r2 of every decay") and "−r2" not in page.words()
     console = Console(width=120, color_system=None)
     with console.capture() as capture:

@@ -290,7 +290,7 @@ def test_targets_are_drawn_in_units_of_their_best(count):
     assert (first.decay_min, 1.0) in marks(ax, "o", 5)
     assert any(text.startswith("target 1: ") for text in texts(ax))
     far = max(float(np.max(one.mean / one.mean.min())) for one in record.targets)
-    first = "the first 30 of 200 targets; " if count == 200 else ""
+    first = "the first 20 of 200 targets; " if count == 200 else ""
     assert ax.get_title(loc="left") == f"{first}not shown: up to {brief(far)}"
 
 

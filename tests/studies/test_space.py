@@ -187,3 +187,29 @@ def test_a_step_may_be_tried_together_with_its_own_parameter() -> None:
     assert len(wd.tune(pipeline, X, Y, decays=DECAYS, cv=3, space=space).trials) == 2
     with pytest.raises(ValueError, match="space has 'ratio', which is no parameter of Pipeline; did you mean"):
         wd.tune(pipeline, X, Y, decays=DECAYS, space={"model": [ElasticNet()], "ratio": [0.1]})
+
+
+def test_an_interrupt_keeps_the_settings_that_are_finished() -> None:
+    """The best of them is returned with their table, and told to be partial."""
+
+    class Impatient:
+        done = 0
+
+        def start(self, total: int, text: str) -> None: ...
+
+        def advance(self, text: str = "") -> None:
+            self.done += 1
+            if self.done == 2:
+                raise KeyboardInterrupt
+
+        def finish(self) -> None: ...
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    y = X[:, 0] + rng.standard_normal(40)
+    space = {"fit_intercept": [True, False], "standardize": [True, False]}
+    with pytest.raises(wd.Interrupted, match="2 of 4 settings were tried; the result is of those") as caught:
+        wd.tune(wd.LinearRegression(), X, y, space=space, cv=4, progress=Impatient())
+    partial = caught.value.tuning
+    assert partial is not None and len(partial.trials) == 2
+    assert partial.findings[0].code == "WD018" and "2 of 4 settings" in partial.findings[0].message

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,127 @@ def test_weights_and_groups_are_no_columns_to_learn_from(reader: Reader) -> None
     assert table.columns == ("a",)
     assert table.weight is not None and table.weight.tolist() == [1, 0, 2.5]
     assert table.groups is not None and table.groups.tolist() == ["north", "south pole", "north"]
+
+
+def test_numbers_with_gaps_categories_and_dates_come_with_their_types(reader: Reader) -> None:
+    table = reader("a,k,d,t,y\n1,u,2024-01-01,yes,1\n,u,2024-01-02,no,2\n3,NA,?,,4\n4,v,2024-01-02,no,3\n")
+    assert {name: str(kind) for name, kind in table.X.schema.items()} == {
+        "a": "Float64",
+        "k": "String",
+        "d": "Date",
+        "t": "Boolean",
+    }
+    assert table.X.rows() == [
+        (1.0, "u", date(2024, 1, 1), True),
+        (None, "u", date(2024, 1, 2), False),
+        (3.0, None, None, None),
+        (4.0, "v", date(2024, 1, 2), False),
+    ]
+    assert [one.kind for one in table.plan] == ["number", "category", "date", "boolean"]
+
+
+def test_columns_that_are_left_out_are_in_the_plan_alone(reader: Reader) -> None:
+    table = reader("id,a,none,y\n" + "".join(f"i{row},{row},,{row}\n" for row in range(9)))
+    assert table.columns == tuple(table.X.columns) == ("a",)
+    assert [(one.name, one.kind) for one in table.plan] == [("id", "dropped"), ("a", "number"), ("none", "dropped")]
+
+
+def test_rows_without_a_target_are_left_out_if_so_asked(reader: Reader) -> None:
+    text = "a,k,g,w,s,y\n1,u,p,1,1,1\n2,only here,q,0,2,NA\n\n3,u,p,1,3,4\n4,v,q,2,4,\n5,u,q,1,5,9\n"
+    with pytest.raises(
+        ValueError, match=r"has no value in line 3 \('NA', one of 2 such lines\); .* --skip-missing-target"
+    ):
+        reader(text, group="g", weight="w", time="s")
+    table = reader(text, group="g", weight="w", time="s", skip_missing_target=True)
+    assert table.y.tolist() == [1, 4, 9]
+    assert table.X.get_column("a").to_list() == [1, 3, 5] and table.columns == ("a",)
+    assert table.groups is not None and table.groups.tolist() == ["p", "p", "q"]
+    assert table.weight is not None and table.weight.tolist() == [1, 1, 1]
+    assert table.times is not None and table.times.tolist() == [1, 3, 5]
+    assert "2 rows are left out, in which the target 'y' has no value" in table.notes
+    assert [table.line_of(row) for row in range(3)] == [2, 5, 7]
+
+
+def test_faults_below_rows_that_are_left_out_are_told_by_their_own_lines(reader: Reader) -> None:
+    text = "a,g,w,y\n1,p,1,1\n2,p,1,NA\n\n3,p,1,4\n{},{},{},5\n5,q,1,9\n"
+    for fields, told in (
+        (("oops", "q", "1"), r"holds the text 'oops' \(line 6\)"),
+        (("4", "", "1"), "group column 'g' .* has no value in line 6"),
+        (("4", "q", "-1"), r"weight column 'w' .* is negative \(-1\) in line 6"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            reader(text.format(*fields), group="g", weight="w", skip_missing_target=True)
+
+
+@pytest.mark.parametrize("last", ["", "NA"])
+def test_a_target_that_is_nearly_nowhere(last: str, reader: Reader) -> None:
+    with pytest.raises(ValueError, match=r"has a value in 1 line of 3, and at least two are needed"):
+        reader(f"a,y\n1,NA\n2,3\n3,{last}\n", skip_missing_target=True)
+
+
+def test_rows_stand_where_an_editor_shows_them(reader: Reader) -> None:
+    for text in ("a,y\n1,2\n3,4\n5,6\n", "\n\na,y\n1,2\n\n3,4\n,\n5,6\n", 'a,y\n1,2\n"3\n",4\n5,6\n'):
+        table = reader(text)
+        lines = text.split("\n")
+        assert [table.line_of(row) for row in range(3)] == [
+            1 + next(place for place, line in enumerate(lines) if line.lstrip('"').startswith(field)) for field in "135"
+        ]
+        assert table.place(2) == f"line {table.line_of(2)}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (["2024-01-03", "2024-01-01", "1970-01-02"], [19725, 19723, 1]),
+        (["2024-01-03T12:00", "2024-01-01", "1970-01-01"], [19725.5, 19723, 0]),
+        (["2024-01-03T12:00+02:00", "2024-01-03T12:00Z", "2024-01-01 00:00"], [19725 + 10 / 24, 19725.5, 19723]),
+        (["3", "-1.5", "2e3"], [3, -1.5, 2000]),
+        (["2020", "2021", "2022"], [2020, 2021, 2022]),
+    ],
+)
+def test_times_are_days_or_numbers(fields: list[str], expected: list[float], reader: Reader) -> None:
+    table = reader("a,when,y\n" + "".join(f"{row},{field},{row}\n" for row, field in enumerate(fields)), time="when")
+    assert table.columns == ("a",) and table.times is not None
+    assert table.times.tolist() == pytest.approx(expected, rel=0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (["1", "", "3"], "time column 'when' of .* has no value in line 3"),
+        (["2024-01-01", "", "2024-01-02"], "time column 'when' of .* has no value in line 3"),
+        (["2024-01-01", "2024-01-02", "soon"], "time column 'when' of .* holds 'soon', which is no date.*line 4"),
+        (["1", "2", "soon"], r"time column 'when' of .* holds the text 'soon' \(line 4\)"),
+        (["u", "v", "w"], r"a time must be a number or a date \(YYYY-MM-DD\) in every line: name another column"),
+        (
+            ["1/2/2024", "v", "w"],
+            r"a time must be a number or a date \(YYYY-MM-DD\) in every line: name another column",
+        ),
+    ],
+)
+def test_times_that_are_none(fields: list[str], told: str, reader: Reader) -> None:
+    with pytest.raises(ValueError, match=told):
+        reader("a,when,y\n" + "".join(f"{row},{field},{row}\n" for row, field in enumerate(fields)), time="when")
+
+
+def test_texts_are_named(reader: Reader) -> None:
+    text = "a,t,y\n" + "".join(f"{row},some words {row},{row}\n" for row in range(9))
+    table = reader(text, text=["t", "t"])
+    assert reader(text, text="t").plan == table.plan
+    assert table.text == ("t",) and table.plan[1].made == ("t: some", "t: words")
+    with pytest.raises(ValueError, match=r"text column 'tt' is not in .*; did you mean 't'\?"):
+        reader(text, text=["tt"])
+    with pytest.raises(ValueError, match="column 't' cannot be the column to drop and the text column; choose one"):
+        reader(text, text=["t"], drop=["t"])
+
+
+def test_a_target_of_few_whole_numbers_may_be_one_of_classes(reader: Reader) -> None:
+    def notes(values: list[object]) -> tuple[str, ...]:
+        return reader("a,y\n" + "".join(f"{row},{values[row % len(values)]}\n" for row in range(40))).notes
+
+    (note,) = notes([0, 1, 1, 2])
+    assert note.startswith("the target 'y' has only the values 0, 1 and 2, which are taken as quantities")
+    assert notes([0, 1, 1.5]) == () and notes(list(range(5))) == () and len(notes(list(range(4)))) == 1
 
 
 def test_twenty_thousand_columns(reader: Reader) -> None:

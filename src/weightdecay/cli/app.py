@@ -10,8 +10,12 @@ from typing import Annotated
 import typer
 
 from weightdecay.cli.convert import Negatives, convert
+from weightdecay.cli.doctor import doctor
+from weightdecay.cli.explain import explain
 from weightdecay.cli.options import Once
 from weightdecay.cli.path import path
+from weightdecay.cli.predict import predict
+from weightdecay.cli.report import report
 from weightdecay.cli.sentences import sentences
 from weightdecay.cli.tune import tune
 
@@ -26,7 +30,11 @@ app = typer.Typer(
 )
 app.command(cls=Once, short_help="Say how much weight decay a table needs.")(tune)
 app.command(cls=Once, short_help="Show the coefficients at every decay.")(path)
+app.command(cls=Once, short_help="Predict new rows with a saved model.")(predict)
 app.command(cls=Negatives, short_help="Convert a decay to other tools' units.")(convert)
+app.command(cls=Once, short_help="Write a report of a stored tuning or a saved model.")(report)
+app.command(cls=Once, short_help="Say what the finding of a code means.")(explain)
+app.command(cls=Once, short_help="Say what of this machine matters for the work.")(doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -13,22 +13,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import DecayPath, Diagnostics, Finding, Tuning
+    from weightdecay import DecayPath, Diagnostics, Finding, Table, Tuning
 
 _ROW = re.compile(r"row (\d+) \(counted from 0\)")
 
 
-def in_words_of_options(tuning: Tuning) -> Tuning:
-    """The same record for eyes: its findings told as to somebody who typed a command."""
-    return replace(tuning, later=_Told(tuning))
+def in_words_of_options(tuning: Tuning, table: Table | None = None) -> Tuning:
+    """The same record for eyes: its findings told as to somebody who typed a command.
+
+    Rows are told by their place in the file where the table is at hand, else by their number.
+    """
+    return replace(tuning, later=_Told(tuning, table))
 
 
 @final
 class _Told:
     """What is asked of a `Tuning`, asked of the one it came from, which computes each but once."""
 
-    def __init__(self, tuning: Tuning) -> None:
-        self._tuning = tuning
+    def __init__(self, tuning: Tuning, table: Table | None) -> None:
+        self._tuning, self._table = tuning, table
 
     def opinions(self, decays: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
         """Other criteria at the decays."""
@@ -41,7 +44,8 @@ class _Told:
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """What the user should know, in words for the command line."""
         return tuple(
-            replace(one, message=_words(one.message), remedy=_words(one.remedy)) for one in self._tuning.findings
+            replace(one, message=self._words(one.message), remedy=self._words(one.remedy))
+            for one in self._tuning.findings
         )
 
     def diagnostics(self) -> Diagnostics | None:
@@ -52,7 +56,10 @@ class _Told:
         """The estimator, refitted."""
         return self._tuning.model
 
+    def _words(self, sentence: str) -> str:
+        """A sentence of a finding for the command line."""
+        return _ROW.sub(lambda found: self._place(int(found[1])), as_options(sentence, SAME_NAMES))
 
-def _words(sentence: str) -> str:
-    """A sentence of a finding for the command line."""
-    return _ROW.sub(lambda found: f"row {int(found[1]) + 1} below the header", as_options(sentence, SAME_NAMES))
+    def _place(self, row: int) -> str:
+        """Where a row, counted from 0, is."""
+        return f"row {row + 1} of the data" if self._table is None else self._table.place(row)

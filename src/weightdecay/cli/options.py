@@ -15,13 +15,15 @@ import typer
 from typer.core import TyperCommand
 
 MOST_DECAYS = 10_000
-_NOT_REPEATED = ("report", "as_json")
+_NOT_REPEATED = ("report", "save", "as_json", "dry_run")
 
 
 MODELS = ("auto", "linear")
 RULES = ("min", "1se")
 
-Data = Annotated[Path, typer.Argument(metavar="DATA.CSV", help="CSV file of numbers, with a header line.")]
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA.CSV", help="CSV file with a header line (may be packed: .gz, .zst), or Parquet.")
+]
 Target = Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.")]
 Models = Annotated[str, typer.Option("--model", metavar=f"[{'|'.join(MODELS)}]", help="The model; auto means linear.")]
 Rules = Annotated[
@@ -36,6 +38,16 @@ Drop = Annotated[
     list[str] | None,
     typer.Option("--drop", metavar="COLUMNS", help="Columns to leave out, parted by commas; may be repeated."),
 ]
+Text = Annotated[
+    list[str] | None,
+    typer.Option("--text", metavar="COLUMNS", help="Columns of prose, whose words are learned from; may be repeated."),
+]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing-target", help="Leave out rows without a target instead of refusing them.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would become of every column, and stop before the work.")
+]
 Weight = Annotated[str | None, typer.Option("--weight", metavar="COLUMN", help="A column of sample weights.")]
 Decays = Annotated[
     str | None,
@@ -47,7 +59,9 @@ Standardize = Annotated[bool, typer.Option(help="Let decay act on columns scaled
 Intercept = Annotated[bool, typer.Option(help="Fit an intercept.")]
 Exempt = Annotated[
     list[str] | None,
-    typer.Option("--decay-exempt", metavar="COLUMNS", help="Columns that decay leaves alone, parted by commas."),
+    typer.Option(
+        "--decay-exempt", metavar="COLUMNS", help="Columns that decay leaves alone, with all that is made of them."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else goes to stderr.")]
 
@@ -129,6 +143,24 @@ def folds(given: str) -> str | int:
     return count
 
 
+def by_time(splits: str | int, *, group: str | None, seed: int | None) -> None:
+    """Refuse what does not go with holding out later rows by earlier ones.
+
+    Raises
+    ------
+    typer.BadParameter
+        Groups, leave-one-out or a seed were given.
+    """
+    if group is not None:
+        raise _wrong("--time-column", "rows are held out by time or by --group, not by both")
+    if splits == "loo":
+        raise _wrong(
+            "--time-column", "--cv loo would hold earlier rows out by later ones; give --cv 5, or leave it out"
+        )
+    if seed is not None:
+        raise _wrong("--seed", "it shuffles rows, and with --time-column none are shuffled")
+
+
 def one_of(option: str, given: str, known: Sequence[str]) -> str:
     """A word that an option knows.
 
@@ -183,10 +215,12 @@ def repeated(context: typer.Context) -> str:
         flag = parameter.opts[0]
         if isinstance(value, bool):
             words.append(flag if value else parameter.secondary_opts[0])
+        elif name == "data":
+            # A file's name that begins like an option is one no more with its folder before it.
+            words.append(shell_word(f"./{value}" if str(value).startswith("-") else str(value)))
         else:
-            every = value if isinstance(value, list | tuple) else [value]
-            given = [shell_word(str(one)) for one in every]
-            words += given if name == "data" else [word for one in given for word in (flag, one)]
+            for one in value if isinstance(value, list | tuple) else [value]:
+                words += [shell_word(f"{flag}={one}")] if str(one).startswith("-") else [flag, shell_word(str(one))]
     return " ".join(words)
 
 

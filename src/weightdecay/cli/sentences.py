@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BAD_DATA, WRONG_CALL, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 # Arguments of Python whose options go by the same name.
-SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance")
+SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance", "text", "drop")
 # Arguments that are true or false, and the names of their options.
 SWITCHES = {"standardize": "standardize", "fit_intercept": "intercept"}
 
@@ -32,8 +32,8 @@ def sentences() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        say("interrupted")
+    except KeyboardInterrupt as stopped:
+        say(str(stopped) or "interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         _close_output()

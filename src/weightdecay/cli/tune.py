@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,18 +16,21 @@ from weightdecay.cli.options import (
     Data,
     Decays,
     Drop,
+    DryRun,
     Exempt,
     Intercept,
     Models,
     Rules,
+    SkipMissing,
     Standardize,
     Target,
+    Text,
     Weight,
 )
-from weightdecay.cli.sentences import sentences, tell
+from weightdecay.cli.sentences import INTERRUPTED, say, sentences, tell
 
 if TYPE_CHECKING:
-    from weightdecay import Table, Tuning
+    from weightdecay import Progress, Table, Tuning
 
 
 def tune(
@@ -36,14 +40,23 @@ def tune(
     target: Target,
     model: Models = "auto",
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.HTML", help="Write a report: verdict, picture and numbers in one file.")
+        Path | None,
+        typer.Option(metavar="FILE.HTML", help="Write a report: verdict, pictures and numbers in one file."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="MODEL.WD", help="Save the model, for weightdecay predict and wd.load.")
     ] = None,
     as_json: AsJson = False,
     drop: Drop = None,
+    text: Text = None,
     weight: Weight = None,
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Rows with the same value are held out together.")
     ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Dates or numbers: later rows are held out by earlier ones.")
+    ] = None,
+    skip_missing_target: SkipMissing = False,
     cv: Annotated[str, typer.Option(metavar="FOLDS", help="auto, loo (leave-one-out) or a number of folds.")] = "auto",
     decays: Decays = None,
     rule: Rules = "min",
@@ -63,61 +76,101 @@ def tune(
     standardize: Standardize = True,
     intercept: Intercept = True,
     decay_exempt: Exempt = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
     options.one_of("--model", model, options.MODELS)
     options.one_of("--rule", rule, options.RULES)
     grid, splits = options.decays(decays), options.folds(cv)
+    if time_column is not None:
+        options.by_time(splits, group=group, seed=seed)
     metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
-        from weightdecay.cli.progress import progress_line
-        from weightdecay.cli.work import linear, read, warn_of_folds, warn_of_units
+        from weightdecay.cli.work import linear, warn_of_folds, warn_of_units
 
-        file = _report_file(report, data)
-        table = read(data, target, options.names(drop), weight, group)
+        files = _files(data, report, save)
+        table = wd.read(
+            data,
+            target,
+            drop=options.names(drop),
+            weight=weight,
+            group=group,
+            text=options.names(text),
+            time=time_column,
+            skip_missing_target=skip_missing_target,
+        )
         if standardize:
             warn_of_units(grid, table)
-        exempt = options.names(decay_exempt)
-        tuning = wd.tune(
-            linear(table, exempt, tolerance=tolerance, standardize=standardize, fit_intercept=intercept),
-            table.X,
-            table.y,
-            decays=grid,
-            cv=splits,
-            rule=rule,
-            scoring=metric,
-            groups=table.groups,
-            sample_weight=table.weight,
-            random_state=seed,
-            progress=progress_line(),
-        )
-        warn_of_folds(splits, len(tuning.losses))
+        settings = {"tolerance": tolerance, "standardize": standardize, "fit_intercept": intercept}
+        estimator = linear(table, options.names(decay_exempt), **settings)
+
+        def tuned(progress: Progress | None) -> Tuning:
+            choice: dict[str, Any] = {"decays": grid, "cv": splits, "rule": rule, "scoring": metric}
+            return wd.tune(estimator, table, **choice, random_state=seed, progress=progress)
+
+        if dry_run:
+            _dry_run(tuned, table, as_json=as_json)
+            return
+        tuning, stopped = _finished(tuned)
+        warn_of_folds(splits, len(tuning.losses), table)
         tuning = replace(tuning, source=table.source, target_names=(table.target,), command=options.repeated(context))
-        _show(tuning, table, file, as_json=as_json)
+        _show(tuning, table, files, as_json=as_json)
+        if stopped:
+            say(stopped)
+            raise typer.Exit(INTERRUPTED)
 
 
-def _report_file(report: Path | None, data: Path) -> Path | None:
-    """Where the report goes, once it is known that it can be written and is not the data."""
+@dataclass(frozen=True)
+class _Files:
+    """Where things go, besides stdout."""
+
+    report: Path | None
+    save: Path | None
+
+
+def _files(data: Path, report: Path | None, save: Path | None) -> _Files:
+    """Where things go, once it is known that each can be written and is no other file of the call."""
+    from weightdecay.cli.work import file_to_write
+
+    page = file_to_write("--report", report, {"data": data})
+    return _Files(page, file_to_write("--save", save, {"data": data, "report": page}))
+
+
+def _dry_run(tuned: Callable[[Progress | None], Tuning], table: Table, *, as_json: bool) -> None:
+    """Show the table and what would be done with it."""
+    from weightdecay.cli import dry_run
+
+    dry_run.show(table, dry_run.planned(tuned), as_json=as_json)
+
+
+def _finished(tuned: Callable[[Progress | None], Tuning]) -> tuple[Tuning, str]:
+    """What the work gives, and if it was interrupted, of how much that is, in words."""
     import weightdecay as wd
+    from weightdecay.cli.progress import progress_line
 
-    file = None if report is None else wd.terminal.check_writable(report)
-    if file is not None and file.exists() and data.exists() and file.samefile(data):
-        raise typer.BadParameter("the report would overwrite the data; name another file", param_hint="'--report'")
-    return file
+    try:
+        return tuned(progress_line()), ""
+    except wd.Interrupted as stopped:
+        if stopped.tuning is None:
+            raise
+        return stopped.tuning, str(stopped)
 
 
-def _show(tuning: Tuning, table: Table, file: Path | None, *, as_json: bool) -> None:
-    """Write the report, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
+def _show(tuning: Tuning, table: Table, files: _Files, *, as_json: bool) -> None:
+    """Write the files, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
     import weightdecay as wd
     from weightdecay.cli.findings import in_words_of_options
 
-    told = in_words_of_options(tuning)
-    if file is not None:
-        wd.report(told, file)
+    told = in_words_of_options(tuning, table)
+    if files.save is not None:
+        wd.save(tuning, files.save)
+    if files.report is not None:
+        wd.report(told, files.report)
     if as_json:
         sys.stdout.write(tuning.to_json() + "\n")
     else:
         tell(wd.terminal.tuning(told, table))
-    if file is not None:
-        tell(f"report: {wd.terminal.sentence(str(file))}", stderr=as_json)
+    for what, file in (("report", files.report), ("model", files.save)):
+        if file is not None:
+            tell(f"{what}: {wd.terminal.sentence(str(file))}", stderr=as_json)

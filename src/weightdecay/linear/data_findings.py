@@ -51,6 +51,11 @@ class Opened(Protocol):
         ...
 
     @property
+    def statistics(self) -> Statistics:
+        """Means, deviations and correlations."""
+        ...
+
+    @property
     def largest_share(self) -> tuple[int, int, float]:
         """Row, column and share of the largest part of a column's variance in one row."""
         ...
@@ -58,7 +63,7 @@ class Opened(Protocol):
 
 def data_findings(problem: Opened) -> tuple[Finding, ...]:
     """Constant, dependent, identifying, leaking and dominated columns; scales; too few rows."""
-    statistics = Statistics(problem.rows)
+    statistics = problem.statistics
     return (
         *_scales(problem, statistics),
         *_constants(problem, statistics),

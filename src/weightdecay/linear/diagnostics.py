@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from weightdecay.linear.data_findings import Statistics
 from weightdecay.linear.design import Design
 from weightdecay.linear.dual import fit_duals
 from weightdecay.linear.dual_models import dual_models
 from weightdecay.linear.fold_maps import fold_maps
-from weightdecay.linear.fold_split import open_folds
-from weightdecay.linear.rows import Rows
+from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.tuning.folds import Folds, plan
 
@@ -55,7 +52,7 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
     with problem.working():
         precisions = problem.inner(decays) * rows.weight_sum
         models = _fold_models(problem, precisions, folds)
-        scale = np.ldexp(Statistics(rows).std, 0 if problem.scaling.columns is None else problem.scaling.columns)
+        scale = np.ldexp(problem.statistics.std, 0 if problem.scaling.columns is None else problem.scaling.columns)
         whole = problem.side.models(np.concatenate([[0.0], precisions]))
     found = []
     coef, intercept = problem.scaling.undone(whole.coef, whole.intercept)
@@ -94,19 +91,16 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
 def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
     """Models of all folds at one Λ per target, in the columns of the wide design, and what they predict."""
     rows: Rows = problem.rows
-    F = len(folds.repeat)
-    coef, intercept = np.empty((F, rows.t, rows.p)), np.empty((F, rows.t))
-    # Of several repetitions the first holds every row out once.
-    prediction, held_out = np.full((rows.n, rows.t), np.nan), np.zeros(rows.n, dtype=bool)
-    tests = [test for _, test in folds.splits()]
-    for f, (w, b) in enumerate(_each_fold(problem, precisions, folds)):
-        coef[f], intercept[f] = w, b
-        new = tests[f][~held_out[tests[f]]]
-        part = rows.X[new]
-        seen = part @ w.T
-        prediction[new] = np.asarray(seen.toarray() if sparse.issparse(seen) else seen) + b
-        held_out[new] = True
-    return FoldModels(coef, intercept, prediction, held_out & (rows.s > 0))
+    coef, intercept = map(np.stack, zip(*_each_fold(problem, precisions, folds), strict=True))
+    held_out_by = np.full(rows.n, -1)
+    for fold, (_, test) in enumerate(folds.splits()):
+        # Of several repetitions the first holds every row out once.
+        held_out_by[test[held_out_by[test] < 0]] = fold
+    prediction, (F, t, p) = np.empty((rows.n, rows.t)), coef.shape
+    for block, part in row_blocks(rows.X):
+        every = (part @ coef.reshape(F * t, p).T).reshape(-1, F, t) + intercept
+        prediction[block] = every[np.arange(len(every)), held_out_by[block]]
+    return FoldModels(coef, intercept, prediction, (held_out_by >= 0) & (rows.s > 0))
 
 
 def _each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[Array, Array]]:
@@ -116,7 +110,7 @@ def _each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[
     different, which = np.unique(precisions, return_inverse=True)
     own = which, np.arange(rows.t)
     if problem.side.name == "moments":
-        split = open_folds(rows, design, problem.centre, folds)
+        split = problem.side.fold_split(folds)
         for fold in range(len(folds.repeat)):
             coef, intercept, *_ = split.models(fold, different)
             found = coef[own] + problem.centre

@@ -24,6 +24,8 @@ from weightdecay.tuning.folds import Folds, Partition
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+CHUNK = 4096  # values that are counted together
+
 
 @dataclass(frozen=True, eq=False)
 class FoldMap:
@@ -176,18 +178,60 @@ def _filled(rows: Rows, one: Filled, label: NDArray[np.int32], train: NDArray[np
     # Where everything is missing X holds the same number in every row, and nothing is filled in.
     reference = float(values[missing][0]) if missing.any() else 0.0
     present = np.flatnonzero(~missing & (label >= 0))
-    order = present[np.argsort(values[present], kind="stable")]
-    ascending, cells = values[order], label[order]
+    ranked = _Ranked.of(values[present], label[present], train.shape[1] - 1)
     found = []
     for inside in train:
-        mine = ascending[inside[cells]]
-        m = len(mine)
-        filling = 0.5 * mine[(m - 1) // 2] + 0.5 * mine[m // 2] if m else reference
-        constant = not m or bool(mine[0] == mine[-1])
-        found.append(
-            _Part(((one.value, one.flag, float(filling), float(filling - reference)),), ((one.value, constant),))
-        )
+        cells = inside[:-1]
+        m = int(ranked.sizes[cells].sum())
+        filling, constant = reference, True
+        if m:
+            low, high = (ranked.pick(cells, place) for place in ((m - 1) // 2, m // 2))
+            filling, constant = 0.5 * low + 0.5 * high, ranked.pick(cells, 0) == ranked.pick(cells, m - 1)
+        filling_of = ((one.value, one.flag, filling, filling - reference),)
+        found.append(_Part(filling_of, ((one.value, constant),)))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Values in order, with counts by which any of those of some cells is found without going through all.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m,)
+        Ascending.
+    cells : ndarray of shape (m,)
+    before : ndarray of shape (chunks + 1, n_cells)
+        How many values of each cell come before every chunk.
+    """
+
+    values: Array
+    cells: NDArray[np.int32]
+    before: Index
+
+    @staticmethod
+    def of(values: Array, cells: NDArray[np.int32], n_cells: int) -> _Ranked:
+        """Sort and count."""
+        order = np.argsort(values)
+        cells = cells[order]
+        chunks = -(-len(values) // CHUNK)
+        code = (np.arange(len(values)) // CHUNK) * n_cells + cells
+        counts = np.bincount(code, minlength=chunks * n_cells).reshape(chunks, n_cells)
+        before = np.concatenate([np.zeros((1, n_cells), dtype=np.intp), np.cumsum(counts, axis=0)])
+        return _Ranked(values[order], cells, before)
+
+    @property
+    def sizes(self) -> Index:
+        """Values in each cell."""
+        sizes: Index = self.before[-1]
+        return sizes
+
+    def pick(self, inside: NDArray[np.bool_], place: int) -> float:
+        """Of the values in some cells the one with so many before it."""
+        before = self.before @ inside
+        chunk = int(np.searchsorted(before, place, side="right")) - 1
+        part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        return float(self.values[part][inside[self.cells[part]]][place - before[chunk]])
 
 
 def _levels(rows: Rows, one: Levels, label: NDArray[np.int32], train: NDArray[np.bool_]) -> list[_Part]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from weightdecay.linear.data_findings import data_findings
+from weightdecay.linear.data_findings import Statistics, data_findings
 from weightdecay.linear.design import Design
 from weightdecay.linear.diagnostics import diagnose
 from weightdecay.linear.dominance import largest_share, ruling_share
@@ -108,6 +108,11 @@ class RidgeProblem:
             return min(10, rows.n_positive)  # every fold redoes the encoding, which leave-one-out would keep
         ruled = self.design.standardize and self.largest_share[2] > ruling_share(rows.n_positive, rows.p)
         return min(10, self.rows.n_positive) if ruled else "loo"
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Means, standard deviations and correlations with the targets of all columns."""
+        return Statistics(self.rows)
 
     @cached_property
     def largest_share(self) -> tuple[int, int, float]:

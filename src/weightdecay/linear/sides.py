@@ -6,9 +6,9 @@ Each side answers the same questions; `ridge` asks them and never how.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from weightdecay.linear.dual import DualFit, arranged, fit_duals, in_order, left
 from weightdecay.linear.dual_models import dual_models, graded_models
 from weightdecay.linear.dual_split import DualLeaveOneOut, DualSplit, FoldFit
 from weightdecay.linear.fold_maps import FoldMap, fold_maps
-from weightdecay.linear.fold_split import open_folds
+from weightdecay.linear.fold_split import FoldSplit, open_folds
 from weightdecay.linear.leave_one_out import LeaveOneOut
 from weightdecay.linear.moments import Moments, total
 from weightdecay.linear.polish import polished
@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 Maps = Sequence[FoldMap | None] | None
 
+# Moments of cells that are kept after a search, for what is asked afterwards: 64 MiB.
+REMEMBERED = 2**23
 # Numbers of a sparse X up to which the coefficients of columns of very different lengths make it dense: 512 MiB.
 MADE_DENSE = 2**26
 ROUGH = "exact (triangular), but coefficients of long columns have fewer digits: too many columns to be made dense"
@@ -72,6 +74,7 @@ class Tall:
     design: Design
     centre: Array
     name: str = "moments"
+    _latest: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def whole(self) -> Whole:
@@ -82,11 +85,22 @@ class Tall:
         """Moments of the cells, or one rotation for leave-one-out."""
         if folds.leave_one_out:
             return LeaveOneOut(self.rows, self.whole.rotation())
-        split = open_folds(self.rows, self.design, self.centre, folds)
+        split = self.fold_split(folds)
         if not split.small:
             cells = split.cells  # now, so that unusable numbers are told before the search begins
             self._learn(cells, folds)
         return split
+
+    def fold_split(self, folds: Folds) -> FoldSplit:
+        """Folds factorised as a search has left them, or new ones."""
+        if self._latest.get("folds") is not folds:
+            split = open_folds(self.rows, self.design, self.centre, folds)
+            numbers = sum(one.n_cells for one in folds.partitions) * (1 + self.rows.p) ** 2
+            if numbers > REMEMBERED:
+                return split
+            self._latest.update(folds=folds, split=split)
+        found: FoldSplit = self._latest["split"]
+        return found
 
     def _learn(self, cells: list[list[Moments]], folds: Folds) -> None:
         """Where the cells of a partition are all rows, their sum saves the whole another pass."""

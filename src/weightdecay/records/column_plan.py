@@ -29,7 +29,8 @@ class ColumnPlan:
 
     Examples
     --------
-    >>> ColumnPlan("island", "category", ("island = Biscoe", "island = Dream"), 0, "one column for each of 2 values").kind
+    >>> levels = ("island = Biscoe", "island = Dream")
+    >>> ColumnPlan("island", "category", levels, 0, "one column for each of 2 values").kind
     'category'
     """
 

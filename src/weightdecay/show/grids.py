@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NAME, LEAST_NAME = 24, 10  # letters of a name
 PATH_ROWS = 30
 PATH_DECAYS = 6
+PLAN_ROWS, LEAST_DONE, MOST_DONE = 30, 24, 160  # and letters of what was done to a column
 TRIALS, SETTING = 20, 60  # rows, and letters of a setting
 BETWEEN, EDGES = 3, 2  # characters between two columns, and at the two ends of a line
 
@@ -185,5 +187,33 @@ def coefficients(path: DecayPath) -> Fitting:
         title = f"Coefficients in {for_terminal(path.units)} at {len(columns)} of {len(path.decays)} decays:"
         table = grid((Column("decay", cells, size, numbers=False), *columns), len(feet))
         return Group(title, table, *([note] if len(order) < len(every) else []))
+
+    return Fitting(build)
+
+
+def columns(plan: Sequence[ColumnPlan]) -> Fitting:
+    """What became of the first columns of a table: what each was taken for, its gaps, and what was done."""
+    from rich.console import Group
+
+    shown = plan[:PLAN_ROWS]
+    done = tuple(for_terminal(one.done, MOST_DONE) for one in shown)
+    longest = max((len(one.name) for one in shown), default=1)
+    gaps = [str(one.missing) if one.missing else "" for one in shown]
+    left = len(plan) - len(shown)
+    note = f"[dim]and {left} more column{'' if left == 1 else 's'}; all in the report.[/]"
+
+    def build(width: int) -> RenderableType:
+        kinds = Column("taken for", tuple(one.kind for one in shown), 9, numbers=False)
+        middle = [kinds, *([numbers("missing", gaps, 7)] if any(gaps) else [])]
+        room = width - EDGES - taken(middle) - LEAST_DONE - BETWEEN
+        size = max(min(longest, max(min(NAME, room), LEAST_NAME)), len("column"))
+        if width - EDGES - size - taken(middle) - BETWEEN < LEAST_DONE:
+            middle = [kinds]
+        room = max(width - EDGES - size - taken(middle) - BETWEEN, 1)
+        names = tuple(for_terminal(one.name, size) for one in shown)
+        wide = max(min(room, max((len(one.done) for one in shown), default=1)), len("what was done"))
+        last = Column("what was done", done, min(wide, room), numbers=False)
+        table = grid((Column("column", names, size, numbers=False), *middle, last))
+        return Group(table, *([note] if left else []))
 
     return Fitting(build)

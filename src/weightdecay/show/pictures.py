@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weightdecay.show.small_svg import small
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-_SHAPE, _FINE, _AROUND = (
-    re.compile(rb'(<path[^<>]* d=)("[^"]*")'),
-    re.compile(rb"(\.\d\d)\d+"),
-    re.compile(rb"\s*([A-Z])\s*"),
-)
 
 
 def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> str:
@@ -32,15 +26,11 @@ def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> 
         # are laid out for DejaVu Sans, which is wider than the fonts that take its place where it is missing.
         mpl.rc("svg", fonttype="none", hashsalt="weightdecay")
         mpl.rc("path", simplify=True, simplify_threshold=0.5)
+        # One family rather than the twelve that matplotlib would name in every word.
+        mpl.rcParams["font.sans-serif"] = ["DejaVu Sans"]
         # A script that matplotlib's font lacks only costs the exact width of a name; the reader's fonts have it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.add_subplot())
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(_SHAPE.sub(_rounded, content.getvalue())).decode("ascii")
-
-
-def _rounded(shape: re.Match[bytes]) -> bytes:
-    """A shape with two decimals of a point, finer than any eye, and no space around letters: half the bytes."""
-    start, path = shape.groups()
-    return bytes(start) + _AROUND.sub(rb"\1", _FINE.sub(rb"\1", path))
+    return "data:image/svg+xml;base64," + base64.b64encode(small(content.getvalue())).decode("ascii")

@@ -12,6 +12,9 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.canvas import axes, check
+from weightdecay.show.choice_picture import opinions
+from weightdecay.show.coefficient_picture import coefficients
 from weightdecay.show.decay_axis import decay_axis, df_axis, dress
 from weightdecay.show.labels import (
     CYCLE,
@@ -28,6 +31,7 @@ from weightdecay.show.labels import (
     settle,
 )
 from weightdecay.show.legend import place_legend
+from weightdecay.show.residual_picture import residuals
 from weightdecay.show.squeezed_axis import SPREAD, squeeze
 from weightdecay.show.target_curves import draw_targets
 from weightdecay.show.validation_curve import draw, path_of
@@ -35,11 +39,11 @@ from weightdecay.show.validation_curve import draw, path_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["path", "training", "validation"]
+__all__ = ["coefficients", "opinions", "path", "residuals", "training", "validation"]
 
 Array = NDArray[np.float64]
 # More grey lines than this only make the picture heavy.
-GREY_LINES = 40
+GREY_LINES = 25
 # More decays than this are too many for a legend.
 LEGEND_LINES = 7
 
@@ -79,8 +83,8 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'decay λ'
     """
-    _check("validation", tuning, Tuning, "pass what wd.tune returned, or model.tuning_")
-    ax = _axes(ax)
+    check("validation", tuning, Tuning, "pass what wd.tune returned, or model.tuning_")
+    ax = axes(ax)
     if tuning.targets:
         draw_targets(ax, tuning)
     else:
@@ -120,8 +124,8 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float
     >>> ax.get_ylabel()
     'coefficient'
     """
-    _check("path", path, DecayPath, "pass what wd.path returned, or tuning.path")
-    ax = _axes(ax)
+    check("path", path, DecayPath, "pass what wd.path returned, or tuning.path")
+    ax = axes(ax)
     coef, names = flat_coefficients(path)
     every = [*path.decays, *([] if decay is None else [decay])]
     axis = decay_axis(every)
@@ -183,7 +187,7 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     'epoch'
     """
     every = _by_decay(histories)
-    ax = _axes(ax)
+    ax = axes(ax)
     ax.set_xlabel("epoch")
     ax.set_ylabel("weight")
     ax.locator_params(axis="x", integer=True)
@@ -216,21 +220,6 @@ def flat_coefficients(path: DecayPath) -> tuple[Array, list[str]]:
     return coef, _weight_names(path.columns, coef.shape[1], path.coef.shape, path.target_names)
 
 
-def _check(name: str, given: object, kind: type, remedy: str) -> None:
-    """What is to be drawn is of the kind that the picture shows."""
-    if not isinstance(given, kind):
-        raise TypeError(f"wd.plot.{name} draws a {kind.__name__}, got {type(given).__name__}; {remedy}")
-
-
-def _axes(ax: Axes | None) -> Axes:
-    """The axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(7.2, 4.5), layout="constrained")[1]
-
-
 def _colours(count: int) -> list[str]:
     """Colours of the named curves."""
     return [CYCLE[index % len(CYCLE)] for index in range(count)]
@@ -257,7 +246,7 @@ def _by_decay(histories: History | Sequence[History]) -> list[History]:
             "solver='gradient_descent', the solver that keeps one"
         )
     for one in every:
-        _check("training", one, History, "pass model.history_, or a sequence of them")
+        check("training", one, History, "pass model.history_, or a sequence of them")
     shapes = {one.weights.shape[1:] for one in every}
     if len(shapes) > 1:
         raise ValueError(

@@ -27,7 +27,7 @@ HIGHEST = 3.0
 # Of the axes' width, for the name of a target.
 NAME_SHARE = 0.22
 # More grey curves than this only make the picture heavy.
-GREY_CURVES = 20
+GREY_CURVES = 10
 
 
 def draw_targets(ax: Axes, tuning: Tuning) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
-from weightdecay.show.files import check_writable
-from weightdecay.show.grids import NAME, coefficients, curve, trials
+from weightdecay.show.files import check_writable, write_text
+from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
 from weightdecay.show.names import short_names
+from weightdecay.show.plan_words import in_a_line, plain
 from weightdecay.show.sanitize import for_terminal
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ __all__ = [
     "conversion",
     "json_line",
     "path",
+    "plan",
     "sentence",
     "tuning",
+    "write_text",
 ]
 
 # Width of a page that nobody looks at, in characters: tables keep all their columns.
@@ -115,23 +119,56 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     from rich.console import Group
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
-    lines = [*_data_lines(table), f"[bold]{first}[/]", *others]
+    lines = [*_data_lines(table, tuning.plan), f"[bold]{first}[/]", *others]
     findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
     tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []
     return Group(*lines, *findings, *tried, "", curve(tuning))
 
 
-def _data_lines(table: Table | None) -> Iterable[str]:
-    """What was read, and what was done on the way."""
+def _data_lines(table: Table | None, plan: Sequence[ColumnPlan] = ()) -> Iterable[str]:
+    """What was read, what its columns were taken for if not all are plain numbers, and what was done on the way."""
     if table is not None:
+        plan = plan or table.plan
         rows, columns = len(table.y), len(table.columns)
         plural = "" if columns == 1 else "s"
         source, target = for_terminal(table.source), for_terminal(table.target, NAME)
         nothing = 0 if table.weight is None else int((table.weight == 0).sum())
         weightless = f" ({nothing} of weight 0)" if nothing else ""
         yield f"[dim]{source}: {rows} rows{weightless}, {columns} column{plural}, target {target}[/]"
+    if not plain(plan):
+        yield f"[dim]{in_a_line(plan, for_terminal)}[/]"
+    if table is not None:
         yield from (f"[dim]{sentence(note)}[/]" for note in table.notes)
+    if table is not None or not plain(plan):
         yield ""
+
+
+def plan(table: Table | Sequence[ColumnPlan]) -> RenderableType:
+    """Show what the columns of a table were taken for and what was done to each, in a line and then one by one.
+
+    Parameters
+    ----------
+    table : Table, or sequence of ColumnPlan
+        What `wd.read` returned, or ``tuning.plan``; at most 30 columns are shown.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> made = ("island = Biscoe", "island = Dream")
+    >>> island = wd.ColumnPlan("island", "category", made, 0, "one column for each of 2 values")
+    >>> wd.terminal.console().print(wd.terminal.plan((island,)))
+    1 category
+    ...
+    """
+    from rich.console import Group
+
+    every = table.plan if isinstance(table, Table) else tuple(table)
+    return Group(in_a_line(every, for_terminal), columns(every)) if every else Group("every column is taken as it is")
 
 
 def _finding(finding: Finding) -> str:

@@ -28,6 +28,8 @@ from weightdecay.studies.foreign_data import columns_of, target_of
 from weightdecay.studies.foreign_losses import RegressionLoss, loss_of, row_losses
 from weightdecay.studies.penalties import Penalised, penalised
 from weightdecay.tuning.folds import Folds, natural_count
+from weightdecay.tuning.interrupts import Halted
+from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
 from weightdecay.tuning.scoring import loss_of_model, loss_of_predictions
 from weightdecay.tuning.selection import from_folds, from_rows
@@ -77,6 +79,8 @@ class ForeignProblem:
     weighted : bool
         Whether weights were given; only then are they passed on.
     target_names : tuple of str
+    progress : Progress
+        Told of every fit of a split.
     """
 
     model: Penalised
@@ -85,6 +89,7 @@ class ForeignProblem:
     s: Array
     weighted: bool
     target_names: tuple[str, ...] = ()
+    progress: Progress = field(default_factory=Silent)
 
     @cached_property
     def classifies(self) -> bool:
@@ -158,6 +163,10 @@ class ForeignProblem:
                 raise
             return None, REFUSED
         return model, REFITTED if converged else LATE
+
+    def listening(self, progress: Progress) -> ForeignProblem:
+        """The same problem, whose splits tell a listener of every fit."""
+        return replace(self, progress=progress)
 
     def split(self, folds: Folds) -> Split:
         """Nothing to factorise."""
@@ -242,6 +251,16 @@ class ForeignProblem:
         return ()
 
 
+def coarse_first(decays: Array) -> list[float]:
+    """Decays in an order whose beginnings span them all: the middle, both ends, the quarters, and so on."""
+    ascending = np.unique(decays).tolist()
+    last, step, order = len(ascending) - 1, len(ascending) // 2, [len(ascending) // 2, 0, len(ascending) - 1]
+    while step > 1:
+        step = (step + 1) // 2
+        order += range(0, last, step)
+    return [ascending[index] for index in dict.fromkeys([*order, *range(last)])]
+
+
 def _together(status: NDArray[np.str_]) -> NDArray[np.str_]:
     """One status for all folds (F, L), shape (1, L): that of the first which is not simply refitted."""
     columns = [[one for one in column if one != REFITTED] or [REFITTED] for column in status.T.tolist()]
@@ -252,7 +271,8 @@ def _together(status: NDArray[np.str_]) -> NDArray[np.str_]:
 class ForeignSplit:
     """Folds of a foreign estimator: a refit for every fold and decay, once.
 
-    Columns of losses are kept, since a search asks for the same decays again at its end.
+    Columns of losses are kept, since a search asks for the same decays again at its end. Decays are finished one after
+    another, from coarse to fine, so that interrupted work has a curve over all decades.
     """
 
     problem: ForeignProblem
@@ -260,11 +280,42 @@ class ForeignSplit:
     repeat: Index
     leave_one_out: bool = False
     known: dict[tuple[float, int], tuple[list[Any], list[str]]] = field(default_factory=dict, repr=False)
+    best: list[tuple[float, str]] = field(default_factory=list, repr=False)
 
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
-        """Held-out losses by honest refits."""
-        decays, s = np.asarray(decays, dtype=np.float64), self.problem.s
-        columns = [self._column(float(one), scoring) for one in decays]
+        """Held-out losses by honest refits.
+
+        Raises
+        ------
+        Halted
+            The interrupt key was pressed; it holds the losses of the decays that were finished.
+        """
+        decays = np.asarray(decays, dtype=np.float64)
+        new = [one for one in coarse_first(decays) if (one, id(scoring)) not in self.known]
+        told = self.problem.progress
+        try:
+            if new:
+                told.start(len(new) * len(self.pairs), f"fitting {len(new)} decays × {len(self.pairs)} folds")
+            for decay in new:
+                self._fit(decay, scoring)
+            return self._assembled(decays, scoring, among)
+        except KeyboardInterrupt:
+            raise Halted(self._finished(decays, scoring, among)) from None
+
+    def _finished(self, decays: Array, scoring: Scorer | None, among: Array | None) -> HeldOut | None:
+        """Held-out losses of those decays that are done; None where there are none to choose from."""
+        done = np.array([one for one in decays.tolist() if (one, id(scoring)) in self.known])
+        if not done.size:
+            return None
+        try:
+            return self._assembled(done, scoring, None if among is None else np.intersect1d(done, among))
+        except ValueError:  # none has a finite loss
+            return None
+
+    def _assembled(self, decays: Array, scoring: Scorer | None, among: Array | None) -> HeldOut:
+        """The record of decays that are done."""
+        s = self.problem.s
+        columns = [self.known[one, id(scoring)] for one in decays.tolist()]
         status = np.array([column[1] for column in columns]).T.astype("<U24")
         values = [column[0] for column in columns]  # per decay, per fold: a score or the losses of the rows
         if scoring is not None and self.leave_one_out:
@@ -294,14 +345,32 @@ class ForeignSplit:
         unknown = np.full(len(decays), np.nan)
         return HeldOut(decays, loss, np.ones(1), unknown, unknown, _together(status))
 
-    def _column(self, decay: float, scoring: Scorer | None) -> tuple[list[Any], list[str]]:
-        """Losses of the test rows, or −score, of every fold at one decay, and their status."""
-        key = (decay, id(scoring))
-        if key not in self.known:
-            fits = [(self.problem.at(decay, train), test) for train, test in self.pairs]
-            values = [self._value(model, test, scoring) for (model, _), test in fits]
-            self.known[key] = values, [status for (_, status), _ in fits]
-        return self.known[key]
+    def _fit(self, decay: float, scoring: Scorer | None) -> None:
+        """Losses of the test rows, or −score, of every fold at one decay, and their status; a listener is told."""
+        values, statuses = [], []
+        for number, (train, test) in enumerate(self.pairs, 1):
+            model, status = self.problem.at(decay, train)
+            values.append(self._value(model, test, scoring))
+            statuses.append(status)
+            if number == len(self.pairs):
+                self.known[decay, id(scoring)] = values, statuses
+                self._judge(decay, scoring)
+            self.problem.progress.advance(self.best[-1][1] if self.best else "")
+
+    def _judge(self, decay: float, scoring: Scorer | None) -> None:
+        """Remember a decay that is the best so far, with its loss in words; scores of rows left out come together."""
+        if scoring is not None and self.leave_one_out:
+            return
+        values = self.known[decay, id(scoring)][0]
+        if scoring is None:
+            loss = np.average(
+                np.concatenate(values), weights=np.concatenate([self.problem.s[t] for _, t in self.pairs])
+            )
+        else:
+            loss = np.mean(values)
+        if math.isfinite(loss) and not (self.best and self.best[-1][0] <= loss):
+            name, value = ("held-out loss", loss) if scoring is None else ("score", -loss)
+            self.best.append((float(loss), f"best so far: decay {decay:.3g} ({name} {value:.4g})"))
 
     def _value(self, model: Any, test: Index, scoring: Scorer | None) -> Any:
         """Losses of the test rows, or −score, or for leave-one-out with a scorer the prediction."""

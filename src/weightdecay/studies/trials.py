@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from weightdecay.decay.facts import nearest
 from weightdecay.records.tuning import Trial, Tuning
 from weightdecay.studies.fitters import searched_parameters
+from weightdecay.tuning.interrupts import Interrupted, Partial
 from weightdecay.tuning.progress import Progress
 
 RANDOM = 10  # settings that a random search tries unless told
@@ -55,9 +56,19 @@ def search_space(
             if best is None or trials[-1].mean < best.mean[best.best]:
                 best = tuning
             progress.advance(f"best decay {tuning.decay:.3g} with {params}")
+    except KeyboardInterrupt as stopped:
+        if best is None:
+            raise
+        partial = replace(_ranked(best, trials), later=Partial(best.later, len(trials), len(settings), "settings"))
+        raise Interrupted(partial, len(trials), len(settings), "settings") from stopped
     finally:
         progress.finish()
     assert best is not None  # a space has at least one setting
+    return _ranked(best, trials)
+
+
+def _ranked(best: Tuning, trials: list[Trial]) -> Tuning:
+    """The best setting's record with the table of all."""
     return replace(best, trials=tuple(sorted(trials, key=lambda one: one.mean)))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
+from weightdecay.studies import raw_tables
 from weightdecay.studies.fitters import fitter_of
 from weightdecay.studies.trials import search_space
 from weightdecay.tuning.grid import drawable
+from weightdecay.tuning.interrupts import Interrupted
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.request import Request, folds_of, strengths, tune_request
 
@@ -18,7 +20,7 @@ from weightdecay.tuning.request import Request, folds_of, strengths, tune_reques
 def tune(
     estimator: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     decays: Any = None,
     cv: Any = None,
@@ -30,6 +32,7 @@ def tune(
     search: str = "grid",
     n_candidates: int | None = None,
     random_state: Any = None,
+    text: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Tuning:
     r"""How much weight decay: tune an estimator's decay on held-out rows.
@@ -48,10 +51,12 @@ def tune(
     estimator : LinearRegression, or a scikit-learn estimator or Pipeline with a penalty
         An instance; it is not changed. Foreign estimators are cloned and refitted for every fold and decay, and
         ``status`` says so; with several targets, all share one decay.
-    X : array-like, data frame or sparse matrix of shape (n, p)
-        For a Pipeline whatever its first step takes, such as a list of n texts.
+    X : array-like, data frame, sparse matrix of shape (n, p), or Table
+        Frames (polars or pandas) may hold text, categories, dates and missing values: these are encoded, anew in every
+        fold (see Notes). A `Table` from `wd.read` brings its own target, weights, groups and times. For a Pipeline
+        whatever its first step takes, such as a list of n texts.
     y : array-like of shape (n,) or (n, t)
-        Numbers, or classes for a classifier.
+        Numbers, or classes for a classifier; left out where X is a Table.
     decays : array-like of float, shape (L,), optional
         λ to try, used as they are, neither refined nor extended; None lets the data span a grid that is.
     cv : "auto", "loo", int, scikit-learn splitter or list of (train, test) index arrays, optional
@@ -75,6 +80,8 @@ def tune(
         How many settings a random search draws; None is 10.
     random_state : int, RandomState or None, optional
         Shuffles the rows of ``cv=int`` and draws the settings.
+    text : sequence of str, optional
+        Columns of a frame that hold prose: their words become columns.
     progress : Progress, optional
         A listener to long work.
 
@@ -98,6 +105,14 @@ def tune(
     ``cv=LeaveOneOut()`` takes them anew from the other rows of every fold, with a factorisation per row, so its decay
     may differ.
 
+    In frames a gap of a number takes the median of the training rows, a gap of a category their most frequent level,
+    and a column of 0 and 1 flags it; categories become a column of 0 and 1 for every level, dates become parts that
+    count, and columns that tell nothing are left out. `Tuning.plan` says what became of each. Every fold learns this
+    from its own training rows, at no extra cost: it is a linear map of the columns, which acts on their moments. The
+    losses are those of refits of scikit-learn's ``SimpleImputer``, ``OneHotEncoder``, ``StandardScaler`` and ``Ridge``
+    in a pipeline. ``cv="auto"`` then takes 10 folds, as leave-one-out would keep the encoding of all rows. ``model``
+    is a `TableModel`, which predicts from frames as they are.
+
     The standard error is that of Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear
     models via coordinate descent", J. Stat. Softw. 33(1), and the rule "1se" that of Breiman, Friedman, Olshen & Stone
     (1984), "Classification and Regression Trees", section 3.4.3.
@@ -115,13 +130,22 @@ def tune(
     cv = list(cv) if isinstance(cv, Iterator) else cv  # each setting of a space needs them again
     given = {"decays": decays, "cv": cv, "rule": rule, "scoring": scoring, "random_state": random_state}
 
+    rows = raw_tables.given(X, y, sample_weight, groups, text)
+
     def tuned(candidate: Any, listener: Progress) -> Tuning:
         nonlocal folds
+        candidate, data = rows.of(candidate)
         fitter, own = fitter_of(candidate)
-        problem = fitter.open(X, y, sample_weight)
+        problem = fitter.open(data, rows.y, rows.sample_weight)
         request: Request = replace(own, **{name: value for name, value in given.items() if value is not None})
-        folds = folds or folds_of(problem, request, groups, y)  # settings are compared on the same rows
-        return tune_request(problem, replace(request, cv=folds), groups=groups, y=y, progress=listener)
+        request = replace(request, cv=rows.folds(request.cv))
+        folds = folds or folds_of(problem, request, rows.groups, rows.y)  # settings are compared on the same rows
+        request = replace(request, cv=folds)
+        try:
+            found = tune_request(problem, request, groups=rows.groups, y=rows.y, progress=listener)
+        except Interrupted as stopped:
+            raise stopped.told(lambda one: rows.told(one, candidate)) from None
+        return rows.told(found, candidate)
 
     if space is None:
         return tuned(estimator, listener)
@@ -129,7 +153,15 @@ def tune(
     return search_space(lambda candidate: tuned(candidate, Silent()), estimator, space, plan, listener)
 
 
-def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: Any = None) -> DecayPath:
+def path(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    decays: Any = None,
+    *,
+    sample_weight: Any = None,
+    text: Sequence[str] = (),
+) -> DecayPath:
     r"""Models on all rows along a path of decays, from one factorisation.
 
     For every λ the minimiser over coefficients w and intercept b of
@@ -142,13 +174,17 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     ----------
     estimator : LinearRegression, or a scikit-learn estimator or Pipeline with a penalty
         An instance; it is not changed. Foreign estimators are cloned and refitted for every decay.
-    X : array-like, data frame or sparse matrix of shape (n, p)
+    X : array-like, data frame or sparse matrix of shape (n, p), or Table
+        As in `tune`.
     y : array-like of shape (n,) or (n, t)
+        Left out where X is a Table.
     decays : array-like of float, shape (L,), optional
         λ in any order, 0 and inf allowed; None takes the estimator's own, or else a lattice from the spectrum of the
         data.
     sample_weight : array-like of shape (n,), optional
         Relative weights of at least 0.
+    text : sequence of str, optional
+        Columns of a frame that hold prose.
 
     Returns
     -------
@@ -168,7 +204,9 @@ def path(estimator: Any, X: Any, y: Any, decays: Any = None, *, sample_weight: A
     >>> wd.path(wd.LinearRegression(standardize=False), X, [1.0, 2.0, 4.0], [0.0, 1.0, np.inf]).coef.ravel().round(3)
     array([1.5, 0.6, 0. ])
     """
+    rows = raw_tables.given(X, y, sample_weight, None, text)
+    estimator, data = rows.of(estimator)
     fitter, own = fitter_of(estimator)
-    problem = fitter.open(X, y, sample_weight)
+    problem = fitter.open(data, rows.y, rows.sample_weight)
     wanted = own.decays if decays is None else decays
     return problem.path(drawable(problem.candidates()) if wanted is None else strengths(wanted))

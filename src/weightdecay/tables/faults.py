@@ -10,116 +10,135 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from weightdecay.tables.preflight import Sheet, line_of, quoted
+from weightdecay.tables.origin import Origin
+from weightdecay.tables.preflight import quoted
 
 if TYPE_CHECKING:
     import polars as pl
 
-Kind = Literal["text", "missing", "infinite"]
-KINDS: tuple[Kind, ...] = ("text", "missing", "infinite")
+Kind = Literal["text", "date", "missing", "infinite"]
+# The order in which they are told.
+KINDS: tuple[Kind, ...] = ("text", "date", "missing", "infinite")
 
 # What a field without a value is written as, in lower case.
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", ".", "missing")
-COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+")
+COMMA_NUMBER = re.compile(r"[+-]?(?:\d[\d.]*,\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)")
 # A column with at least this share of numbers is a column of numbers with slips in it, not one of text.
 MOSTLY = 0.5
+# Up to so many different words that recur are all named.
+FEW_WORDS = 4
 # A longer list of names is no help on a command line.
 LONGEST_ARGUMENT = 1000
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a column: the first row (from 0) with the worst kind of fault, and how many rows have it."""
+    """What is wrong with a column: the first row (from 0) at fault, its field, and how many rows are.
+
+    Parameters
+    ----------
+    share : float
+        Share of the fields with a value that are what the column is taken for.
+    words : tuple of (str, int)
+        All fields at fault and how often each occurs, where they are a few that recur.
+    """
 
     name: str
     kind: Kind
     row: int
     field: str
     count: int
-    share_of_numbers: float
+    share: float
+    words: tuple[tuple[str, int], ...] = ()
 
 
-def faults(texts: pl.DataFrame, values: pl.DataFrame) -> list[Fault]:
-    """The fault of every column, text before missing before infinite; every column has one."""
+def fault(text: pl.Series, kind: Kind, bad: NDArray[np.bool_], share: float) -> Fault:
+    """The fault of a column of which some rows are bad."""
     import polars as pl
 
-    # One query for all columns: a query for each takes minutes where there are 20 000.
-    marked = texts.select(pl.all().str.to_lowercase().is_in(MISSING))
-    found = []
-    for text, number, mark in zip(texts, values, marked, strict=True):
-        numbers = number.to_numpy()  # what could not be read is nan
-        missing = mark.to_numpy() | (np.isnan(numbers) & number.is_not_null().to_numpy())
-        masks = (np.isnan(numbers) & ~missing, missing, np.isinf(numbers))
-        kind, where = next((kind, mask) for kind, mask in zip(KINDS, masks, strict=True) if mask.any())
-        row = int(where.argmax())
-        share = float((~np.isnan(numbers) & ~missing).mean())
-        found.append(Fault(text.name, kind, row, str(text[row]), int(where.sum()), share))
-    return found
+    row = int(bad.argmax())
+    field, count = text[row], int(bad.sum())
+    words: tuple[tuple[str, int], ...] = ()
+    if kind == "text" and count > 1 and share >= MOSTLY:
+        counts = text.filter(pl.Series(bad)).value_counts(sort=True)
+        if 2 * counts.height <= count and counts.height <= FEW_WORDS:
+            words = tuple((str(word), int(times)) for word, times in counts.rows())
+    return Fault(text.name, kind, row, "" if field is None else str(field), count, share, words)
 
 
-def sentence(sheet: Sheet, faults: list[Fault], target: str, weight: str | None) -> str:
-    """The sentence on the faults: a column with a role first, then all text columns, then the first of the others."""
-    for role, name in (("target ", target), ("weight ", weight)):
-        for one in faults:
-            if one.name == name:
-                return f"{role}{_what(sheet, one)}; {_role_remedy(one, role)}"
-    texts = [one for one in faults if one.kind == "text"]
-    words = [one for one in texts if one.share_of_numbers < MOSTLY and not COMMA_NUMBER.fullmatch(one.field)]
-    if words:
-        return _words(sheet, words)
-    worst = min(faults, key=lambda one: KINDS.index(one.kind))
-    return f"{_what(sheet, worst)}; {_remedy(worst)}"
+def first(faults: list[Fault]) -> Fault:
+    """The fault to tell: words among numbers before all else; of several columns the first."""
+    return min(faults, key=lambda one: KINDS.index(one.kind))
 
 
-def _what(sheet: Sheet, one: Fault) -> str:
+def sentence(origin: Origin, one: Fault, role: str = "", remedy: str = "") -> str:
+    """The sentence on a fault of a column with a role (``"target "``), or of one to learn from."""
+    return (
+        f"{role}{_what(origin, one)}; {remedy or (_role_remedy(origin, one, role) if role else _remedy(origin, one))}"
+    )
+
+
+def lines(origin: Origin, count: int) -> str:
+    """A number of lines, or of rows."""
+    return f"{count:,} {origin.noun}{'' if count == 1 else 's'}"
+
+
+def _what(origin: Origin, one: Fault) -> str:
     """The column, the line and the value at fault."""
-    where = f"column {quoted(one.name)} of {quoted(sheet.source, 200)}"
-    place = f"line {line_of(sheet, one.row)}"
-    more = f", one of {one.count} such lines" if one.count > 1 else ""
+    where = f"column {quoted(one.name)}{origin.within}"
+    place = origin.place(one.row)
+    more = f", one of {one.count} such {origin.noun}s" if one.count > 1 else ""
+    if len(one.words) > 1:
+        listed = [f"{quoted(word)} ({lines(origin, times)})" for word, times in one.words]
+        return (
+            f"{where} holds the texts {', '.join(listed[:-1])} and {listed[-1]}, first {quoted(one.field)} in {place}"
+        )
     return {
         "text": f"{where} holds the text {quoted(one.field)} ({place}{more})",
+        "date": f"{where} holds {quoted(one.field)}, which is no date, among dates ({place}{more})",
         "missing": f"{where} has no value in {place} ({quoted(one.field)}{more})",
         "infinite": f"{where} is infinite, or too large for a float64, in {place} ({quoted(one.field)}{more})",
     }[one.kind]
 
 
-def _role_remedy(one: Fault, role: str) -> str:
+def _role_remedy(origin: Origin, one: Fault, role: str) -> str:
     """What to do about a column that cannot be dropped."""
     if COMMA_NUMBER.fullmatch(one.field):
         return "write its numbers with a decimal point, without commas"
-    if one.kind == "text" and one.share_of_numbers < MOSTLY:
+    if one.kind == "text" and one.share < MOSTLY:
         other = ", or write its classes as numbers" if role == "target " else ""
-        return f"a {role}must be a number in every line: name another column{other}"
-    return "correct that line or remove it"
+        needed = "a number or a date (YYYY-MM-DD)" if role == "time " else "a number"
+        return f"a {role}must be {needed} in every {origin.noun}: name another column{other}"
+    if one.kind == "missing" and role == "target ":
+        return f"fill it in, or leave such {origin.noun}s out with --skip-missing-target"
+    return f"correct that {origin.noun} or remove it"
 
 
-def _remedy(one: Fault) -> str:
+def _remedy(origin: Origin, one: Fault) -> str:
     """What to do about a column to learn from."""
-    drop = f"leave the column out with {_drop([one.name])}"
+    out = f"leave the column out{f' with {drop([one.name])}' if origin.source else ''}"
     if COMMA_NUMBER.fullmatch(one.field):
-        return f"write its numbers with a decimal point, without commas, or {drop}"
-    if one.kind == "missing":
-        return f"fill it in, remove the line, or {drop}"
-    return f"correct that line, or {drop}"
+        return f"write its numbers with a decimal point, without commas, or {out}"
+    if one.kind == "date":
+        return f"write it as YYYY-MM-DD, leave it empty, or {out}"
+    if one.words:
+        which = "them" if len(one.words) > 1 else "it"
+        return f"leave the field empty where there is no value, correct {which} by a number, or {out}"
+    return f"correct that {origin.noun}, or {out}"
 
 
-def _words(sheet: Sheet, words: list[Fault]) -> str:
-    """One sentence on all columns of text."""
-    shown = [f"{quoted(one.name)} ({quoted(one.field)} in line {line_of(sheet, one.row)})" for one in words[:4]]
-    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
-    subject = "column {} holds" if len(words) == 1 else "columns {} hold"
-    return (
-        f"{subject.format(', '.join(shown) + more)} text in {quoted(sheet.source, 200)}, and only columns of numbers "
-        f"can be read; write them as numbers, or leave them out with {_drop([one.name for one in words])}"
-    )
-
-
-def _drop(names: list[str]) -> str:
+def drop(names: list[str]) -> str:
     """The option that leaves columns out, as it is typed: names parted by commas, in quotes where they are needed."""
+    return option("--drop", names)
+
+
+def option(name: str, columns: list[str]) -> str:
+    """An option that names columns, as it is typed."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(names)
+    csv.writer(text, lineterminator="").writerow(columns)
     argument = text.getvalue()
     if not argument.isprintable() or len(argument) > LONGEST_ARGUMENT:
-        return "--drop and their names" if len(names) > 1 else "--drop and its name"
-    return f"--drop {shlex.quote(argument)}"
+        return f"{name} and their names" if len(columns) > 1 else f"{name} and its name"
+    return f"{name} {shlex.quote(argument)}"

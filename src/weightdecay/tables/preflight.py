@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 # Order breaks ties in the vote.
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_BYTES = 1 << 18
 SAMPLE_RECORDS = 1000
+CHUNK = 1 << 22
 # What is taken off the ends of names and values: Unicode's white space, for both readers alike (str.strip takes more).
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
-# First bytes of files that are not text -> what they are and how to go on.
-SIGNATURES = (
-    (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
-    (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it first (gunzip)"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it first (unzstd)"),
-    (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx)", "unpack it, or save the sheet as CSV in UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet (.xls)", "save the sheet as CSV in UTF-8"),
-    (b"PAR1", "a Parquet file", "write it as CSV"),
+# A number with a decimal comma or point; of 1,234 and 1.234 nobody knows whether the mark parts thousands.
+MARKS = re.compile(
+    r"[+-]?(?:(?P<perhaps_comma>[1-9]\d{0,2},\d{3})|(?P<perhaps_point>[1-9]\d{0,2}\.\d{3})"
+    r"|(?P<comma>(?:\d*|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?|\d{1,3}(?:\.\d{3}){2,})"
+    r"|(?P<point>(?:\d*|\d{1,3}(?:,\d{3})+)\.\d+(?:[eE][+-]?\d+)?|\d{1,3}(?:,\d{3}){2,}))"
 )
 
 
@@ -34,8 +32,8 @@ class TableError(ValueError):
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A file that passed the preflight.
+class Text:
+    """A file of text that passed the preflight.
 
     Parameters
     ----------
@@ -73,71 +71,53 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"the columns are {', '.join(quoted(one) for one in names[:8])}{more}"
 
 
-def inspect(path: str | Path) -> Sheet:
-    """The file's bytes, delimiter and names, once they are known to be sound.
+def look(data: bytes, source: str) -> Text:
+    """A file's text, delimiter and names, once they are known to be sound.
 
     Raises
     ------
     TableError
-        The file is missing, empty, not text in UTF-8, or its header is not a list of unique names.
+        The file is empty, not text in UTF-8, or its header is not a list of unique names.
     """
-    source = str(path)
-    data = _text_bytes(_content(Path(path)), source)
+    data = _text_bytes(data, source)
     delimiter = vote(data)
     line, header = next(_filled(_records(data, delimiter, source)), (1, [""]))
     names = tuple(name.strip(SPACES) for name in header)
-    _check_names(names, f"line {line} of {quoted(source, 200)}")
-    return Sheet(_from_line(data, line), delimiter, names, source, line)
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a file, or a sentence on why there are none."""
-    where = quoted(str(path), 200)
-    try:
-        return path.read_bytes()
-    except IsADirectoryError:
-        raise TableError(f"{where} is a folder; name the CSV file in it") from None
-    except FileNotFoundError:
-        raise TableError(f"file {where} does not exist; {_nearest_file(path)}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TableError(f"file {where} cannot be read ({reason}); check its name and permissions") from None
-
-
-def _nearest_file(path: Path) -> str:
-    """A hint after a file that is not there: the one beside it with the likeliest name."""
-    try:
-        files = [one.name for one in path.parent.iterdir() if one.is_file()]
-    except OSError:
-        files = []
-    close = difflib.get_close_matches(path.name, files, n=1)
-    return f"did you mean {quoted(str(path.parent / close[0]), 200)}?" if close else "check the name and the folder"
+    check_names(names, f"line {line} of {quoted(source, 200)}")
+    return Text(_from_line(data, line), delimiter, names, source, line)
 
 
 def _text_bytes(data: bytes, source: str) -> bytes:
     """The bytes without byte-order mark, known to be UTF-8 text; or a sentence."""
     where = quoted(source, 200)
-    for signature, kind, remedy in SIGNATURES:
-        if data.startswith(signature):
-            raise TableError(f"file {where} is {kind}, not CSV text; {remedy}")
     mark = b"\xef\xbb\xbf"
-    if not data.removeprefix(mark).strip():
+    # A strip copies all that is left, so it is tried on the first bytes alone.
+    if not data[:SAMPLE_BYTES].removeprefix(mark).strip() and not data.removeprefix(mark).strip():
         raise TableError(f"file {where} is empty; it needs a header line with column names and a line for each row")
     if (nul := data.find(b"\0")) >= 0:
         raise TableError(
             f"file {where} has a NUL byte at byte {nul} (line {_line_at(data, nul)}), so it is not UTF-8 text; "
             "if it is UTF-16, save it as UTF-8"
         )
-    if not data.isascii():
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise TableError(_not_utf8(data, error.start, where)) from None
+    if not data.isascii() and (offset := _first_not_utf8(data)) is not None:
+        raise TableError(_not_utf8(data, offset, where))
     data = data.removeprefix(mark)
     if b"\r" in data:
         # The two readers disagree on carriage returns that stand alone.
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.rstrip(b"\n") if data.endswith(b"\n\n") else data
+
+
+def _first_not_utf8(data: bytes) -> int | None:
+    """Place of the first byte that is not UTF-8, found piece by piece: as one string the text may fill the memory."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), CHUNK):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[start : start + CHUNK], final=start + CHUNK >= len(data))
+        except UnicodeDecodeError as error:
+            return start - pending + error.start
+    return None
 
 
 def _from_line(data: bytes, line: int) -> bytes:
@@ -185,13 +165,51 @@ def vote(data: bytes) -> str:
     return best
 
 
+def uses_decimal_comma(text: Text) -> bool:
+    """Whether most numbers of the first records are written like 1,5 or 1.234,5, not like 1.5 or 1,234.5.
+
+    Numbers that can be read both ways (1,234 and 1.234) count only where the others leave the question open.
+    """
+    if text.delimiter == ",":
+        return False
+    sample = text.data[:SAMPLE_BYTES].decode("utf-8", errors="ignore")
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=text.delimiter)
+    votes: Counter[str | None] = Counter()
+    try:
+        for record, _ in zip(reader, range(SAMPLE_RECORDS + 1), strict=False):
+            marked = (field.strip(SPACES) for field in record if "," in field or "." in field)
+            votes.update(found.lastgroup for field in marked if (found := MARKS.fullmatch(field)))
+    except csv.Error:
+        pass
+    return (votes["comma"], votes["perhaps_comma"]) > (votes["point"], votes["perhaps_point"])
+
+
+def check_height(source: str, height: int, least: int) -> None:
+    """There are at least so many rows.
+
+    Raises
+    ------
+    TableError
+        There are not.
+    """
+    if height < least:
+        raise TableError(
+            f"file {quoted(source, 200)} has {'one row of data' if height else 'a header but no row'}; "
+            + (
+                "at least two rows are needed to learn from, and far more to choose a decay"
+                if least > 1
+                else "add rows"
+            )
+        )
+
+
 def only_numbers(names: Sequence[str]) -> bool:
     """Whether all names that are there are numbers: a file without header has such."""
     there = [name for name in names if name]
     return bool(there) and all(re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", name, re.IGNORECASE) for name in there)
 
 
-def _check_names(names: tuple[str, ...], where: str) -> None:
+def check_names(names: tuple[str, ...], where: str) -> None:
     """Every column has a name of its own."""
     places: dict[str, int] = {}
     if only_numbers(names) and (len(set(names)) < len(names) or "" in names):
@@ -237,19 +255,19 @@ def _filled(records: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, lis
     return ((line, record) for line, record in records if any(field.strip(SPACES) for field in record))
 
 
-def _below(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+def _below(text: Text) -> Iterator[tuple[int, list[str]]]:
     """Every record below the header, empty ones too: slow, for files in which something is wrong."""
-    records = _records(sheet.data, sheet.delimiter, sheet.source, sheet.first_line)
+    records = _records(text.data, text.delimiter, text.source, text.first_line)
     next(records)
     return records
 
 
-def rows(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
+def rows(text: Text) -> Iterator[tuple[int, list[str]]]:
     """Every row with the number of the line in which it begins; empty lines are no rows."""
-    return _filled(_below(sheet))
+    return _filled(_below(text))
 
 
-def check_lengths(sheet: Sheet) -> None:
+def check_lengths(text: Text) -> None:
     """Every row has as many fields as the header.
 
     Raises
@@ -257,17 +275,17 @@ def check_lengths(sheet: Sheet) -> None:
     TableError
         One has not; its line is named.
     """
-    for line, record in _below(sheet):
-        too_short = len(record) < len(sheet.names) and any(field.strip(SPACES) for field in record)
-        if too_short or len(record) > len(sheet.names):
+    for line, record in _below(text):
+        too_short = len(record) < len(text.names) and any(field.strip(SPACES) for field in record)
+        if too_short or len(record) > len(text.names):
             raise TableError(
-                f"line {line} of {quoted(sheet.source, 200)} has {_count(len(record), 'field')} but the header names "
-                f"{_count(len(sheet.names), 'column')} (delimiter: {DELIMITERS[sheet.delimiter]}); correct that line, "
+                f"line {line} of {quoted(text.source, 200)} has {_count(len(record), 'field')} but the header names "
+                f"{_count(len(text.names), 'column')} (delimiter: {DELIMITERS[text.delimiter]}); correct that line, "
                 "or put quotation marks around values that contain the delimiter"
             )
 
 
-def check_quotes(sheet: Sheet) -> None:
+def check_quotes(text: Text) -> None:
     """No field has a quotation mark within.
 
     Raises
@@ -275,11 +293,11 @@ def check_quotes(sheet: Sheet) -> None:
     TableError
         One has, and the reader cannot tell where that field ends; its line is named.
     """
-    for line, record in rows(sheet):
+    for line, record in rows(text):
         for field in record:
             if '"' in field:
                 raise TableError(
-                    f"line {line} of {quoted(sheet.source, 200)} has a quotation mark within the value "
+                    f"line {line} of {quoted(text.source, 200)} has a quotation mark within the value "
                     f"{quoted(field)}; remove it, or double it and put the whole value in quotation marks"
                 )
 
@@ -289,6 +307,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def line_of(sheet: Sheet, row: int) -> int:
+def line_of(text: Text, row: int) -> int:
     """Number, from 1, of the line in which a row (from 0, empty lines not counted) begins."""
-    return next(line for index, (line, _) in enumerate(rows(sheet)) if index == row)
+    return next(line for index, (line, _) in enumerate(rows(text)) if index == row)

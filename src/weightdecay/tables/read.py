@@ -1,4 +1,4 @@
-"""A CSV file of numbers as a `Table`: every number exact, every fault a sentence with its column and line."""
+"""A file as a `Table`: every number exact, every column planned, every fault a sentence with its column and line."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from weightdecay.records.table import Table
-from weightdecay.tables.faults import MISSING, faults, sentence
-from weightdecay.tables.preflight import (
-    DELIMITERS,
-    SPACES,
-    Sheet,
-    TableError,
-    check_lengths,
-    check_quotes,
-    inspect,
-    line_of,
-    nearest,
-    only_numbers,
-    quoted,
-)
+from weightdecay.tables.encoder import learned
+from weightdecay.tables.frames import as_polars
+from weightdecay.tables.kinds import TRUTHS, Typed, typed
+from weightdecay.tables.origin import Origin
+from weightdecay.tables.preflight import TableError, nearest, only_numbers, quoted
+from weightdecay.tables.roles import Target, few_values, groups_of, places, target_of, times_of, weights_of
+from weightdecay.tables.sheets import Sheet, open_sheet
 
 if TYPE_CHECKING:
     import polars as pl
 
-Array = NDArray[np.float64]
+# A longer list of names hides what is said of them.
+LISTED = 20
 
 
 def read(
@@ -38,12 +29,20 @@ def read(
     drop: Sequence[str] = (),
     weight: str | None = None,
     group: str | None = None,
+    text: Sequence[str] = (),
+    time: str | None = None,
+    skip_missing_target: bool = False,
 ) -> Table:
-    """Read a CSV file of numeric columns.
+    """Read a file of columns to learn from: numbers, truth values, dates, categories and texts, with gaps.
 
-    The file is text in UTF-8 with a header line; the delimiter (comma, semicolon, tab or bar) is found by a vote.
-    Numbers are read exactly (to the nearest float64); ``true`` and ``false`` become 1 and 0. Nothing is filled in,
-    and what is left out or converted stands in the notes.
+    A CSV file is text in UTF-8 with a header line; the delimiter (comma, semicolon, tab or bar) and the decimal mark
+    are found by a vote. It may be packed by gzip or zstd. A Parquet file brings its types along.
+
+    What a column is, all its fields decide. Numbers are read exactly (to the nearest float64); ``true`` and ``false``,
+    ``yes`` and ``no``, ``y`` and ``n``, ``t`` and ``f``, ``on`` and ``off`` become 1 and 0; dates are those of ISO 8601
+    (2024-12-31, with a time of day or without); other text is a category. An empty field and the words NA, N/A, NaN,
+    null, none, missing and ``? - .`` are gaps. The plan tells what becomes of each column, gaps included, and which are
+    left out and why: identifiers, dates of other forms, columns without any value.
 
     Parameters
     ----------
@@ -54,14 +53,20 @@ def read(
     drop : sequence of str
         Names of columns to leave out.
     weight : str, optional
-        Name of a column of sample weights (not negative).
+        Name of a column of sample weights (not negative). Rows of weight 0 count for nothing.
     group : str, optional
         Name of a column whose equal values mark rows that belong together; any text.
+    text : sequence of str
+        Names of columns of prose, whose words are learned from.
+    time : str, optional
+        Name of a column of dates or numbers that says when each row was.
+    skip_missing_target : bool, default False
+        Leave out the rows without a target instead of refusing them.
 
     Returns
     -------
     Table
-        X a frame of p float64 columns with their names, y of shape (n,).
+        X a frame of p columns with their names, y of shape (n,).
 
     Raises
     ------
@@ -73,55 +78,86 @@ def read(
     >>> import pathlib, tempfile
     >>> import weightdecay as wd
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "small.csv"
-    >>> _ = file.write_text("age,height,y\\n1,75.5,3\\n2,86.0,4\\n3,95.25,6\\n")
+    >>> _ = file.write_text("age,sex,y\\n1,f,3\\n2,m,4\\n,f,6\\n4,m,7\\n")
     >>> table = wd.read(file, "y")
     >>> table.columns, table.y.tolist()
-    (('age', 'height'), [3.0, 4.0, 6.0])
+    (('age', 'sex'), [3.0, 4.0, 6.0, 7.0])
+    >>> [column.done for column in table.plan]
+    ['gaps take the median 2 and are flagged', 'one column for each of 2 values']
     """
-    sheet = inspect(path)
-    columns = _features(sheet, target, drop, (weight, group))
-    frame, notes = _texts(sheet)
-    numeric = [target, *([weight] if weight else []), *columns]
-    values, truths = _numbers(sheet, frame.select(numeric), target, weight)
-    _check_target(sheet, values.get_column(target))
-    if no_header := _no_header(sheet):
-        notes.append(no_header)
-    if drop:
-        notes.append(f"left out: {', '.join(quoted(name) for name in drop)}")
-    if truths:
-        notes.append(f"true and false are read as 1 and 0 in {', '.join(quoted(name) for name in truths)}")
+    text = [text] if isinstance(text, str) else list(dict.fromkeys(text))
+    sheet = open_sheet(path)
+    roles = {"weight column": weight, "group column": group, "time column": time}
+    columns = _features(sheet, target, drop, text, roles)
+    named = [one for one in (target, weight, group, time) if one is not None]
+    origin = Origin(sheet.source, sheet.place, sheet.decimal_comma)
+    frame = sheet.frame([*named, *columns])
+    if sheet.typed:
+        frame = as_polars(frame, prose=[*text, *([group] if group else [])], origin=origin)
+    goal = target_of(frame.get_column(target), origin, skip=skip_missing_target)
+    where = places(sheet, frame.height, goal.kept)
+    if goal.kept is not None:
+        frame = frame[goal.kept]
+        origin = Origin(sheet.source, lambda row: "{} {}".format(*where(row)), sheet.decimal_comma)
+    weights = weights_of(frame.get_column(weight), origin) if weight else None
+    found = typed(frame.select(columns), origin, prose=text, markers=not sheet.typed)
+    encoder = learned(
+        found.frame,
+        text,
+        None if weights is None else weights > 0,
+        found.told(frame if sheet.typed else None),
+        origin=origin,
+        fillings=False,
+    )
+    notes = [*sheet.notes, *_notes(sheet, target, drop, found, goal), *few_values(target, goal.values)]
     return Table(
-        X=values.select(columns),
-        y=values.get_column(target).to_numpy(),
-        columns=tuple(columns),
+        X=_plain(found.frame.select(encoder.columns)),
+        y=goal.values,
+        columns=encoder.columns,
         target=target,
         source=sheet.source,
         notes=tuple(notes),
-        weight=_weights(sheet, values.get_column(weight)) if weight else None,
-        groups=_groups(sheet, frame.get_column(group)) if group else None,
+        weight=weights,
+        groups=groups_of(frame.get_column(group), origin) if group else None,
+        times=times_of(frame.get_column(time), origin) if time else None,
+        text=tuple(name for name in text if name in encoder.columns),
+        plan=encoder.plan,
+        where=where,
     )
 
 
-def _features(sheet: Sheet, target: str, drop: Sequence[str], others: Sequence[str | None]) -> list[str]:
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as float64 where it holds numbers without gaps and truth values alone."""
+    import polars as pl
+
+    truths = [name for name, kind in frame.schema.items() if kind == pl.Boolean]
+    plain = all(kind in (pl.Float64, pl.Boolean) for kind in frame.dtypes) and not any(frame.null_count().row(0))
+    return frame.with_columns(pl.col(truths).cast(pl.Float64)) if plain and truths else frame
+
+
+def _features(
+    sheet: Sheet, target: str, drop: Sequence[str], text: Sequence[str], others: dict[str, str | None]
+) -> list[str]:
     """Names of the columns to learn from, once every name given is known to be there and to have one role."""
     where = quoted(sheet.source, 200)
     roles: dict[str, Sequence[str | None]] = {
         "target": [target],
-        "weight column": [others[0]],
-        "group column": [others[1]],
+        **{role: [name] for role, name in others.items()},
         "column to drop": drop,
+        "text column": text,
     }
     apart: dict[str, str] = {}
+    known = set(sheet.names)
     for role, names in roles.items():
         for name in names:
             if name is None:
                 continue
-            if name not in sheet.names:
+            if name not in known:
                 raise TableError(f"{role} {quoted(name)} is not in {where}; {nearest(name, sheet.names)}{_one(sheet)}")
             if apart.get(name, role) != role:
                 raise TableError(f"column {quoted(name)} cannot be the {apart[name]} and the {role}; choose one")
             apart[name] = role
-    columns = [name for name in sheet.names if name not in apart]
+    columns = [name for name in sheet.names if apart.get(name, "text column") == "text column"]
     if not columns:
         step = "drop fewer" if drop else "at least one column beside the target is needed"
         raise TableError(
@@ -133,6 +169,8 @@ def _features(sheet: Sheet, target: str, drop: Sequence[str], others: Sequence[s
 
 def _one(sheet: Sheet) -> str:
     """A hint where the header does not look like one."""
+    if sheet.typed:
+        return ""
     if len(sheet.names) == 1:
         return "; only one column was found: values must be parted by comma, semicolon, tab or bar"
     return f"; {_no_header(sheet)}: add a line with column names above it" if _no_header(sheet) else ""
@@ -141,84 +179,27 @@ def _one(sheet: Sheet) -> str:
 def _no_header(sheet: Sheet) -> str:
     """What is told of a header that holds only numbers, as the rows below it do."""
     told = f"line {sheet.first_line} holds only numbers and is read as the header"
-    return told if only_numbers(sheet.names) else ""
+    return told if not sheet.typed and only_numbers(sheet.names) else ""
 
 
-def _texts(sheet: Sheet) -> tuple[pl.DataFrame, list[str]]:
-    """Every field as text, stripped, a missing one as the empty text; empty lines left out; what to note."""
-    import polars as pl
-
-    try:
-        raw = pl.read_csv(sheet.data, separator=sheet.delimiter, infer_schema=False)
-        raw.columns = list(sheet.names)
-    except pl.exceptions.PolarsError as error:
-        check_lengths(sheet)
-        check_quotes(sheet)
-        reason = quoted(str(error).partition("\n")[0], 120)
-        raise TableError(f"file {quoted(sheet.source, 200)} cannot be read as CSV ({reason}); rewrite it") from None
-    frame = raw.select(pl.all().str.strip_chars(SPACES).fill_null(""))
-    frame = frame.filter(pl.any_horizontal(pl.all() != ""))
-    # A row that is too short has nothing in the last column.
-    if (frame.get_column(sheet.names[-1]) == "").any():
-        check_lengths(sheet)
-    if frame.height < 2:
-        raise TableError(
-            f"file {quoted(sheet.source, 200)} has {'one row of data' if frame.height else 'a header but no row'}; "
-            "at least two rows are needed to learn from, and far more to choose a decay"
-        )
-    notes = [] if sheet.delimiter == "," else [f"the delimiter is a {DELIMITERS[sheet.delimiter]}"]
-    if raw.height > frame.height:
-        notes.append(f"empty lines are left out: {raw.height - frame.height}")
-    return frame, notes
+def _notes(sheet: Sheet, target: str, drop: Sequence[str], found: Typed, goal: Target) -> list[str]:
+    """What was done on the way, besides what was done to read the file at all."""
+    notes = [no_header] if (no_header := _no_header(sheet)) else []
+    if drop:
+        notes.append(f"left out: {_listed(drop)}")
+    if goal.skipped:
+        skipped = f"{goal.skipped:,} row{' is' if goal.skipped == 1 else 's are'} left out"
+        notes.append(f"{skipped}, in which the target {quoted(target)} has no value")
+    words: dict[tuple[str, str], list[str]] = {TRUTHS[0]: [target]} if goal.truth else {}
+    for name, pair in found.truths:
+        words.setdefault(pair, []).append(name)
+    notes += [f"{yes} and {no} are read as 1 and 0 in {_listed(names)}" for (yes, no), names in words.items()]
+    if commas := [*[target] * goal.comma, *found.commas]:
+        notes.append(f"numbers with a decimal comma are read in {_listed(commas)}")
+    return notes
 
 
-def _numbers(sheet: Sheet, frame: pl.DataFrame, target: str, weight: str | None) -> tuple[pl.DataFrame, list[str]]:
-    """Every field as a finite float64; the names of the columns that held true and false."""
-    import polars as pl
-
-    values = frame.select(pl.all().cast(pl.Float64, strict=False))
-    bad = [one.name for one in values if one.null_count() or not np.isfinite(one.to_numpy()).all()]
-    lower = frame.select(pl.col(bad).str.to_lowercase())
-    truth = lower.select(pl.all().is_in(["true", "false"]).all())
-    truths = [one.name for one in truth if one[0]]
-    if worse := [name for name in bad if name not in set(truths)]:
-        raise TableError(sentence(sheet, faults(frame.select(worse), values.select(worse)), target, weight))
-    return values.with_columns(lower.select((pl.col(truths) == "true").cast(pl.Float64))), truths
-
-
-def _check_target(sheet: Sheet, values: pl.Series) -> None:
-    """The target varies."""
-    if values.n_unique() == 1:
-        raise TableError(
-            f"target column {quoted(values.name)} of {quoted(sheet.source, 200)} is {values[0]:g} in all {len(values)} "
-            "rows, so there is nothing to predict; name another target"
-        )
-
-
-def _weights(sheet: Sheet, values: pl.Series) -> Array:
-    """Sample weights, none negative, not all zero."""
-    weight = values.to_numpy()
-    if (weight < 0).any():
-        row = int(np.argmax(weight < 0))
-        raise TableError(
-            f"weight column {quoted(values.name)} of {quoted(sheet.source, 200)} is negative ({weight[row]:g}) in line "
-            f"{line_of(sheet, row)}; a weight says how much a row counts, 0 or more"
-        )
-    if not weight.any():
-        raise TableError(
-            f"weight column {quoted(values.name)} of {quoted(sheet.source, 200)} is 0 in every row, so no row counts; "
-            "name another column, or none"
-        )
-    return weight
-
-
-def _groups(sheet: Sheet, labels: pl.Series) -> NDArray[np.object_]:
-    """Labels of the groups of rows, none missing."""
-    missing = labels.str.to_lowercase().is_in(MISSING)
-    if missing.any():
-        row = int(missing.arg_true()[0])
-        raise TableError(
-            f"group column {quoted(labels.name)} of {quoted(sheet.source, 200)} has no value in line "
-            f"{line_of(sheet, row)}; every row needs a group"
-        )
-    return np.asarray(labels.to_list(), dtype=object)
+def _listed(names: Sequence[str]) -> str:
+    """Some names, for a sentence."""
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(quoted(name) for name in names[:LISTED]) + more

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Progress(Protocol):
     """A listener to long work; the command line shows it as a line, a notebook as a bar, a log file as nothing.
 
-    Whatever has these three methods may listen; `tune` calls ``start`` once, ``advance`` for every step that it
-    promised, and ``finish`` always.
+    Whatever has these three methods may listen. `tune` calls ``start`` when a stage of the work begins, ``advance`` for
+    every step that it promised, and ``finish`` once, always. Of an estimator that is refitted every fit is a step, and
+    every round of a search a stage; our own are done in one stage of three steps.
 
     Examples
     --------
@@ -23,7 +24,7 @@ class Progress(Protocol):
     ...         print("over")
     >>> X, y = [[1.0], [2.0], [3.0], [5.0]], [1.0, 3.0, 2.0, 6.0]
     >>> tuning = wd.tune(wd.LinearRegression(), X, y, decays=[0.1, 1.0], progress=Printed())
-    3 steps: factorising the folds
+    3 steps: factorising 4 rows × 1 column for 4 folds
     done: searching the decays
     done: 2 decays, 4 folds
     done: best decay 0.1
@@ -31,12 +32,12 @@ class Progress(Protocol):
     """
 
     def start(self, total: int, text: str) -> None:
-        """Work begins.
+        """A stage of the work begins.
 
         Parameters
         ----------
         total : int
-            Steps that it will take.
+            Steps that this stage will take.
         text : str
             What it is.
         """
@@ -68,3 +69,12 @@ class Silent:
 
     def finish(self) -> None:
         """Show nothing."""
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """A problem whose every held-out loss is a fit of its own, so that it tells of single fits itself."""
+
+    def listening(self, progress: Progress) -> Any:
+        """The same problem, whose splits tell a listener of every fit."""
+        ...

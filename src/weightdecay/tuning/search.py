@@ -14,10 +14,11 @@ from weightdecay.records.held_out import HeldOut
 from weightdecay.records.shares import share_unit
 from weightdecay.records.tuning import Reference, Tuning
 from weightdecay.tuning.folds import Folds
-from weightdecay.tuning.grid import searched
+from weightdecay.tuning.grid import bests, searched
+from weightdecay.tuning.interrupts import Halted, Interrupted, Partial
 from weightdecay.tuning.later import OfProblem, OfTarget
-from weightdecay.tuning.progress import Progress, Silent
-from weightdecay.tuning.protocol import Facts, Problem, Scorer
+from weightdecay.tuning.progress import Progress, Silent, Stepwise
+from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
 from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, paired_excess, smallest
 
 Array = NDArray[np.float64]
@@ -53,25 +54,83 @@ def tune_problem(problem: Problem, folds: Folds, choice: Choice) -> Tuning:
 
     Every call of ``Split.held_out`` serves all folds and many decays from one factorisation; the last one covers all
     decays of the result, so that paired errors refer to the final best.
+
+    Raises
+    ------
+    Interrupted
+        The interrupt key was pressed; it holds the `Tuning` of all decays that were finished.
     """
     facts = problem.facts()
     names = (*facts.references, ("infinite decay", math.inf))
-    choice.progress.start(3, "factorising the folds")
+    watch = _Watch()
     try:
-        split = problem.split(folds)
-        choice.progress.advance("searching the decays")
-        also = np.array([value for _, value in names])
-        if choice.decays is None:
-            grid, held_out = searched(split, problem.candidates(), also, choice.scorer, choice.tolerance)
-        else:
-            grid = np.unique(choice.decays)
-            held_out = split.held_out(np.union1d(grid, also), choice.scorer, grid)
-        choice.progress.advance(f"{len(grid)} decays, {folds.text}")
+        grid, held_out = _asked(problem, folds, choice, watch, np.array([value for _, value in names]))
         tuning = _record(_Evaluated(held_out, grid, names), facts, folds, choice, problem)
-        choice.progress.advance(f"best decay {tuning.decay:.3g}")
+        if not isinstance(problem, Stepwise):
+            choice.progress.advance(f"best decay {tuning.decay:.3g}")
+    except KeyboardInterrupt:
+        raise _stopped(watch, names, folds, choice, problem) from None
     finally:
         choice.progress.finish()
     return tuning
+
+
+def _asked(problem: Problem, folds: Folds, choice: Choice, watch: _Watch, also: Array) -> tuple[Array, HeldOut]:
+    """A grid and the held-out losses of it and of some decays beside it; a listener is told how far the work is."""
+    told = Silent() if isinstance(problem, Stepwise) else choice.progress
+    facts = problem.facts()
+    plural = "" if len(facts.columns) == 1 else "s"
+    told.start(3, f"factorising {facts.n_rows} rows × {len(facts.columns)} column{plural} for {folds.text}")
+    source: Problem = problem.listening(choice.progress) if isinstance(problem, Stepwise) else problem
+    watch.split = source.split(folds)
+    told.advance("searching the decays")
+    if choice.decays is None:
+        grid, held_out = searched(watch, problem.candidates(), also, choice.scorer, choice.tolerance)
+    else:
+        grid = np.unique(choice.decays)
+        held_out = watch.held_out(np.union1d(grid, also), choice.scorer, grid)
+    told.advance(f"{len(grid)} decays, {folds.text}")
+    return grid, held_out
+
+
+@dataclass(eq=False)
+class _Watch:
+    """A split that remembers its last answer, and all that it was asked for."""
+
+    split: Split | None = None
+    known: HeldOut | None = None
+    asked: Array = field(default_factory=lambda: np.zeros(0))
+
+    def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
+        """Held-out losses; of work that is interrupted those that were finished are remembered."""
+        assert self.split is not None  # nobody asks before there is one
+        self.asked = np.union1d(self.asked, decays)
+        try:
+            self.known = self.split.held_out(decays, scoring, among)
+        except Halted as halted:
+            self.known = halted.held_out or self.known
+            raise
+        return self.known
+
+
+def _stopped(
+    watch: _Watch, names: tuple[tuple[str, float], ...], folds: Folds, choice: Choice, problem: Problem
+) -> Interrupted:
+    """What is raised for work that was interrupted: with a `Tuning` where some decay has a loss."""
+    held_out, given = watch.known, choice.decays
+    asked = len(watch.asked if given is None else given)
+    if held_out is None:
+        return Interrupted(None, 0, asked)
+    done = held_out.decays
+    tried = len(done if given is None else np.intersect1d(given, done))
+    try:
+        inner = done[(done > 0) & np.isfinite(done)]
+        grid = np.union1d(inner, bests(held_out)) if given is None else np.intersect1d(given, done)
+        known = tuple((name, value) for name, value in names if value in done)
+        tuning = _record(_Evaluated(held_out, grid, known), problem.facts(), folds, choice, problem)
+    except ValueError:  # no decay has a finite loss, or the rule cannot choose among so few
+        return Interrupted(None, tried, asked)
+    return Interrupted(replace(tuning, later=Partial(tuning.later, tried, asked)), tried, asked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +151,9 @@ class _Evaluated:
         return np.searchsorted(self.held_out.decays, self.grid)
 
     def at(self, values: Array, decay: float) -> float:
-        """One of the values (L,) of all decays."""
-        return float(values[np.searchsorted(self.held_out.decays, decay)])
+        """One of the values (L,) of all decays; nan where interrupted work has none."""
+        found = values[self.held_out.decays == decay]
+        return float(found[0]) if found.size else math.nan
 
     def references(self) -> tuple[Reference, ...]:
         """What the decays that people use without tuning give."""

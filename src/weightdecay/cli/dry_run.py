@@ -1,0 +1,80 @@
+"""The dry run: a table as it would be learned from, and the work stopped as soon as it is planned."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, final
+
+from weightdecay.cli.sentences import tell
+
+if TYPE_CHECKING:
+    from weightdecay import Progress, Table
+
+
+class _Planned(Exception):  # noqa: N818 - nothing went wrong
+    """The work is about to begin."""
+
+
+@final
+class _Before:
+    """A listener that stops the work at its first word."""
+
+    text = ""
+
+    def start(self, total: int, text: str) -> None:
+        """The work is planned."""
+        self.text = text
+        raise _Planned
+
+    def advance(self, text: str = "") -> None:
+        """Never reached."""
+
+    def finish(self) -> None:
+        """Nothing to take away."""
+
+
+def planned(work: Callable[[Progress], Any]) -> str:
+    """What work is about to do, in the words of its listener; whatever is wrong with it is raised as ever."""
+    listener = _Before()
+    try:
+        work(listener)
+    except _Planned:
+        pass
+    return listener.text
+
+
+def show(table: Table, step: str, *, as_json: bool) -> None:
+    """Show what a table is taken for, and which step would be next."""
+    import weightdecay as wd
+
+    if as_json:
+        told = {
+            "source": table.source,
+            "target": table.target,
+            "rows": len(table.y),
+            "columns": list(table.columns),
+            "plan": [asdict(one) for one in table.plan],
+            "notes": list(table.notes),
+            "next": step,
+        }
+        sys.stdout.write(json.dumps(told) + "\n")
+        return
+    for line in _lines(table):
+        tell(wd.terminal.sentence(line))
+    tell(wd.terminal.plan(table))
+    tell(wd.terminal.sentence(f"Nothing was computed. Next: {step}."))
+
+
+def _lines(table: Table) -> Iterator[str]:
+    """The table in words."""
+    nothing = 0 if table.weight is None else int((table.weight == 0).sum())
+    weightless = f" ({nothing} of weight 0)" if nothing else ""
+    yield f"{table.source}: {len(table.y)} rows{weightless}, {len(table.columns)} columns, target {table.target}"
+    yield from table.notes
+    if table.groups is not None:
+        yield f"{len(set(table.groups.tolist()))} groups of rows are held out whole"
+    if table.times is not None:
+        yield f"{len(set(table.times.tolist()))} times: later rows are held out by models of earlier ones"

@@ -1,0 +1,108 @@
+"""The table of coefficients: in the units of the columns, beside least squares and the models of the folds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
+from weightdecay.records.tuning import Tuning
+from weightdecay.records.verdict import brief
+from weightdecay.show import plots
+from weightdecay.show.coefficient_picture import per_deviation, sign_changes
+from weightdecay.show.sanitize import for_html
+from weightdecay.show.sheet import Number, Row, Sheet, label, number
+
+FOLDS = 40  # letters of the folds in words
+
+
+def coefficient_sheet(tuning: Tuning, path: DecayPath | None, most: int) -> Sheet | None:
+    """At most so many coefficients of the model in use, from its diagnostics or, without any, from the path."""
+    found = tuning.diagnostics
+    if found is not None and found.coef.size:
+        return _of_diagnostics(found, most)
+    return None if path is None or not path.coef.size else _of_path(path, tuning.decay, most)
+
+
+def _of_diagnostics(found: Diagnostics, most: int) -> Sheet:
+    """Beside least squares and beside the least and the greatest among the models of the folds."""
+    names = list(found.columns) or [f"x{j}" for j in range(len(found.coef))]
+    per, standardised = per_deviation(found)
+    effect = per * found.coef
+    changes = sign_changes(found)
+    order, cut = _largest(effect, most)
+    intercept = Row("intercept", (number(found.intercept), number(found.least_squares_intercept), *[None] * 5))
+    rows = [
+        Row(
+            label(names[j]),
+            (
+                number(found.coef[j]),
+                number(found.least_squares[j]),
+                kept(found.coef[j], found.least_squares[j]),
+                number(found.fold_low[j]),
+                number(found.fold_high[j]),
+                number(effect[j] if standardised else math.nan),
+                "sign differs" if changes[j] else None,
+            ),
+        )
+        for j in order
+    ]
+    folds = for_html(found.folds, FOLDS)
+    header = (
+        *("column", "coefficient", "least squares", "decay leaves"),
+        *(f"lowest of {folds}", f"highest of {folds}", "per standard deviation", ""),
+    )
+    note = (
+        f"{cut}Least squares is the fit without decay; where several fit equally well, the smallest of them. Lowest "
+        f"and highest are among models that each leave out one of {folds}: they show how stable a coefficient is and "
+        "are no confidence interval. Per standard deviation is the coefficient times the standard deviation of its "
+        "column, which can be compared between columns."
+    )
+    caption = f"Coefficients in the units of the columns, at decay {brief(found.decay)}"
+    return Sheet(caption, header, (intercept, *rows), note)
+
+
+def _of_path(path: DecayPath, decay: float, most: int) -> Sheet:
+    """Coefficients at the decay in use, beside those at the least decay of the path."""
+    chosen, least = nearest(path.decays, decay), int(np.argmin(path.decays))
+    coef, names = plots.flat_coefficients(path)
+    order, note = _largest(coef[chosen], most)
+    rows = tuple(
+        Row(
+            label(names[j]),
+            (number(coef[chosen, j]), number(coef[least, j]), kept(coef[chosen, j], coef[least, j])),
+        )
+        for j in order
+    )
+    intercepts = np.atleast_1d(path.intercept[chosen]), np.atleast_1d(path.intercept[least])
+    if len(intercepts[0]) == 1:
+        rows = (Row("intercept", (number(intercepts[0][0]), number(intercepts[1][0]), None)), *rows)
+    caption = f"Coefficients in {for_html(path.units)}, at decay {brief(float(path.decays[chosen]))}"
+    header = ("column", "coefficient", f"at decay {brief(float(path.decays[least]))}", "what decay leaves")
+    return Sheet(caption, header, rows, note.strip())
+
+
+def _largest(sizes: NDArray[np.float64], most: int) -> tuple[NDArray[np.intp], str]:
+    """The columns in their order or, of very many, the largest, and a sentence on what is left out."""
+    if len(sizes) <= most:
+        return np.arange(len(sizes)), ""
+    order = np.sort(np.argsort(-np.abs(sizes), kind="stable")[:most])
+    return order, f"The {most} largest of {len(sizes)}; the JSON has them all. "
+
+
+def nearest(decays: NDArray[np.float64], decay: float) -> int:
+    """Index of a decay among others, or of the nearest to it."""
+    same = np.flatnonzero(decays == decay)
+    return int(same[0] if len(same) else np.argmin(np.abs(decays - decay)))
+
+
+def kept(coefficient: float, least: float) -> Number | str | None:
+    """What decay leaves of a coefficient, in percent; a share below 0 would mean nothing."""
+    share = float(coefficient / least) if least else math.nan
+    if not math.isfinite(share):
+        return None
+    # A coefficient of 0 may have either sign.
+    return Number(repr(abs(share)), f"{100 * abs(share):.0f} %") if share >= 0 else "other sign"

@@ -1,0 +1,58 @@
+"""How an answer was found: what repeats it, and with which versions."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+
+from weightdecay.records.tuning import Tuning
+from weightdecay.show.names import NAME
+from weightdecay.show.sanitize import for_html, shortened
+
+FAMILIES = ("weightdecay", "numpy", "scipy", "scikit-learn")
+# What reads files and encodes tables.
+OF_TABLES = ("polars",)
+TEXT_LIMIT = 1000
+TARGETS = 20  # that are named
+
+
+def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
+    """Names and values, without those that are not known."""
+    columns = [one for one in tuning.plan if one.kind != "dropped"]
+    made = f"{len(columns)} of the table, made into {len(tuning.columns)} columns of numbers" if columns else ""
+    weights = "" if tuning.weight_sum == tuning.n_rows else f"{tuning.weight_sum!r}"
+    found = {
+        "command": for_html(tuning.command, TEXT_LIMIT),
+        "file": for_html(tuning.source, TEXT_LIMIT),
+        "target" if len(tuning.target_names) == 1 else "targets": for_html(_targets(tuning), TEXT_LIMIT),
+        "model": for_html(tuning.model_name),
+        "rows with positive weight": str(tuning.n_rows),
+        "sum of the weights": weights,
+        "columns": made or str(len(tuning.columns)),
+        "rule": for_html(tuning.rule),
+        "folds": for_html(tuning.cv),
+        "decays tried": f"{len(tuning.decays)}, from {tuning.decays[0]:.4g} to {tuning.decays[-1]:.4g}",
+        "decay in use, in full": "" if tuning.targets else repr(float(tuning.decay)),
+        "columns are standardised": "yes" if tuning.standardize else "no",
+        "tolerance of the window": f"{100 * tuning.tolerance:g} %",
+        "versions": ", ".join(_versions(FAMILIES + (OF_TABLES if tuning.source or tuning.plan else ()))),
+    }
+    return tuple((name, value) for name, value in found.items() if value)
+
+
+def _targets(tuning: Tuning) -> str:
+    """The names of the first targets."""
+    names = [shortened(name, NAME) for name in tuning.target_names[:TARGETS]]
+    left = len(tuning.target_names) - len(names)
+    return ", ".join(names) + (f" and {left} more" if left else "")
+
+
+def _versions(families: Iterable[str]) -> Iterable[str]:
+    """What is installed, as its own records say."""
+    yield f"Python {platform.python_version()}"
+    for family in families:
+        try:
+            yield f"{family} {metadata.version(family)}"
+        except metadata.PackageNotFoundError:
+            continue

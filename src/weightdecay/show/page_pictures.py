@@ -1,0 +1,121 @@
+"""The pictures of the report, each with the words that stand below it and in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.diagnostics import Diagnostics
+from weightdecay.records.tuning import Tuning
+from weightdecay.records.verdict import brief
+from weightdecay.show import plots
+from weightdecay.show.coefficient_picture import TOP, per_deviation
+from weightdecay.show.pictures import svg_address
+from weightdecay.show.residual_picture import drawn
+from weightdecay.show.sanitize import for_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDE, NARROW = 6.4, 3.9  # inches, of a picture
+TEXT_LIMIT = 1000
+ROW = 0.2  # inches, of a coefficient
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a page can carry of one target: residuals, coefficients in the picture and in the table, wide pictures."""
+
+    points: int = 300
+    top: int = TOP
+    rows: int = 200
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image, the same for narrow screens if it differs, the sentence that stands for both and the one below."""
+
+    address: str
+    narrow: str
+    words: str
+    caption: str = ""
+
+
+def _picture(room: Room, draw: Callable[[Axes], object], height: float, words: str, caption: str = "") -> Picture:
+    """A drawing of that height in inches, laid out for wide and for narrow screens or, to save room, for both alike."""
+    narrow = svg_address(draw, NARROW, height)
+    wide, other = (svg_address(draw, WIDE, height), narrow) if room.wide else (narrow, "")
+    return Picture(wide, other, for_html(words, TEXT_LIMIT), for_html(caption, TEXT_LIMIT))
+
+
+def curve_picture(tuning: Tuning, room: Room) -> Picture:
+    """The flagship: held-out and training loss against the decay."""
+    what = tuning.metric if tuning.scored else "and training loss"
+    words = f"Held-out {what} against the decay. " + tuning.verdict.replace("\n", " ")
+    return _picture(room, lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
+
+
+def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture | None:
+    """Every coefficient against the decay."""
+    if path is None or not room.wide or len(path.decays) < 2 or not path.coef.size:
+        return None
+    words = "Each coefficient against the decay; the dashed line marks the decay in use."
+    caption = f"Every coefficient, in {path.units}, against the decay; the dashed line marks the decay in use."
+    return _picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 3.8, words, caption)
+
+
+def coefficient_picture(found: Diagnostics | None, target: str | None, room: Room) -> Picture | None:
+    """The largest coefficients with their range over the folds."""
+    if found is None or not found.coef.size:
+        return None
+    every, top = len(found.coef), room.top
+    which = f"the {top} largest of {every} coefficients" if every > top else "the coefficients"
+    unit = "per standard deviation of the column" if per_deviation(found)[1] else "in the units of the columns"
+    words = f"At decay {brief(found.decay)}: {which} {unit}, with their range over {found.folds} and least squares."
+    caption = (
+        f"{which[0].upper()}{which[1:]}, {unit}. Bars are the range over models that each leave out one of "
+        f"{found.folds}: stability, not a confidence interval. Hollow marks are least squares, the fit without decay."
+    )
+    height = 1.1 + ROW * max(min(top, every), 3)
+    return _picture(room, lambda ax: plots.coefficients(found, ax=ax, top=top, target=target), height, words, caption)
+
+
+def residual_picture(found: Diagnostics | None, target: str | None, rows: int, room: Room) -> Picture | None:
+    """Held-out residuals against held-out predictions."""
+    if found is None or not len(found.residual):
+        return None
+    r2 = f" Held-out R² {brief(found.r2)}." if np.isfinite(found.r2) else ""
+    words = f"Held-out residuals (target minus prediction) against held-out predictions.{r2}"
+    count = len(drawn(found, room.points))
+    points = (
+        "Every row is a point"
+        if count == rows
+        else f"{count} of {rows} rows are points, the largest residuals among them"
+    )
+    caption = (
+        f"{words} {points}; the line and the bands are the median and the middle 50 and 90 % of the rows in "
+        f"{len(found.quantiles)} groups by prediction. Medians off 0 tell of a bias, bands that widen of errors that "
+        "grow."
+    )
+    return _picture(
+        room, lambda ax: plots.residuals(found, ax=ax, most=room.points, target=target), 3.6, words, caption
+    )
+
+
+def opinion_picture(tuning: Tuning, room: Room) -> Picture | None:
+    """What each decay costs, and what each criterion would choose."""
+    if tuning.targets or not room.wide or len(tuning.decays) < 2:
+        return None
+    way = "below" if tuning.scored else "above"
+    words = f"Held-out {tuning.metric} {way} the best, against the decay, with the choices of criteria and habits."
+    caption = (
+        f"How far every decay is {way} the best on the same held-out rows, with a band of one paired standard error: "
+        "where it reaches 0 the data cannot tell a decay from the best. Marks are what criteria and habits would "
+        "choose."
+    )
+    return _picture(room, lambda ax: plots.opinions(tuning, ax=ax), 3.5, words, caption)

@@ -1,0 +1,264 @@
+"""Saved models: a fitted model in one ``.wd`` file, which is a safetensors file and carries no code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.estimators import LinearRegression
+from weightdecay.records.tuning import Tuning
+from weightdecay.records.whole_files import write_whole
+from weightdecay.studies.saved_parameters import packed, unpacked
+from weightdecay.studies.sealed_files import HeaderTooLong, ModelFileError, read_sealed, seal, unseal
+from weightdecay.studies.table_model import TableModel
+from weightdecay.tables.preflight import quoted
+
+Array = NDArray[np.float64]
+T = TypeVar("T")
+
+_PARAMETER = "parameter."  # begins the name of an array that is a parameter
+_UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+
+
+def save(model: LinearRegression | TableModel | Tuning, path: str | Path) -> Path:
+    """Save a fitted model in one file.
+
+    The file is in the safetensors format: coefficients, intercept and decay in float64, and one JSON text with the
+    parameters, the column names, the encoding of a table and the `Tuning`, if there was one. Nothing in it is code. It
+    is written wholly or, if anything fails, not at all, and what was there before is untouched.
+
+    Parameters
+    ----------
+    model : LinearRegression, TableModel or Tuning
+        Fitted. Of a `Tuning` its ``model`` is saved, with the `Tuning` itself as ``tuning_``.
+    path : str or Path
+        The file, by custom with the suffix ``.wd``; replaced if it is there.
+
+    Returns
+    -------
+    Path
+        The file's absolute path, links followed.
+
+    Raises
+    ------
+    ValueError
+        For what cannot be saved: another estimator, one that is not fitted or not finite, or a `Tuning` without its
+        data.
+    OSError
+        The file cannot be written.
+
+    Notes
+    -----
+    Parameters that are functions or objects (``rule=`` a function, ``cv=`` a splitter, ``scoring=`` a callable) are
+    kept as words alone: a loaded model predicts as before, says what they were, and refuses to be fitted again until
+    they are set. ``history_`` is not kept.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, weightdecay as wd
+    >>> model = wd.LinearRegression(decay=0.1).fit([[1.0], [2.0], [4.0]], [1.0, 3.0, 5.0])
+    >>> file = wd.save(model, pathlib.Path(tempfile.mkdtemp()) / "model.wd")
+    >>> file.name, wd.load(file).predict([[3.0]]) == model.predict([[3.0]])
+    ('model.wd', array([ True]))
+    """
+    model, tuning = _what_is_saved(model)
+    known = tuning.to_dict() if tuning is not None else None
+    try:
+        try:
+            content = _content(model, known)
+        except HeaderTooLong:
+            content = _content(model, known and _without_paths(known))
+        _model(*unseal(content))  # what would not be read again is not written
+    except _UNFIT as error:
+        raise ValueError(f"this model cannot be saved: it {error}") from None
+    return write_whole(path, content)
+
+
+def load(path: str | Path) -> LinearRegression | TableModel:
+    """Load a model that `save` wrote.
+
+    Nothing of the file is run, and every part of it is checked, the numbers by a checksum.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    LinearRegression or TableModel
+        Predicts bit for bit as the one that was saved; its ``tuning_`` is the `Tuning` or None.
+
+    Raises
+    ------
+    ModelFileError
+        A `ValueError`: the file holds no model, is damaged, or is of a newer format than this version reads.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, weightdecay as wd
+    >>> X, y = [[1.0], [2.0], [3.0], [5.0]], [1.0, 3.0, 2.0, 6.0]
+    >>> tuning = wd.tune(wd.LinearRegression(), X, y, decays=[0.1, 1.0])
+    >>> model = wd.load(wd.save(tuning, pathlib.Path(tempfile.mkdtemp()) / "model.wd"))
+    >>> model.decay_, model.tuning_ == tuning
+    (0.1, True)
+    """
+    where = f"model file {quoted(str(path), 200)}"
+    try:
+        return _model(*read_sealed(path))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{where} does not exist; check the name and the folder") from None
+    except OSError as error:
+        raise type(error)(f"{where} cannot be read ({error.strerror}); check its name and permissions") from None
+    except _UNFIT as error:
+        raise ModelFileError(f"{where} {error}") from None
+
+
+def _what_is_saved(given: Any) -> tuple[LinearRegression | TableModel, Tuning | None]:
+    """The fitted model that was given or tuned, and its `Tuning`."""
+    model, tuning = (given.model, given) if isinstance(given, Tuning) else (given, None)
+    inner = model.estimator if type(model) is TableModel else model
+    if type(inner) is not LinearRegression:
+        name = inner.__name__ if isinstance(inner, type) else type(inner).__name__
+        if tuning is not None:
+            raise ValueError(
+                f"this Tuning's model is a {name}, which wd.save does not know; keep the Tuning as text "
+                "(tuning.to_json()) and the model with its own library's means"
+            )
+        raise ValueError(
+            f"wd.save was given {name}; it saves a fitted LinearRegression, a TableModel or a Tuning, and other "
+            "estimators with their own library's means (for scikit-learn skops or joblib)"
+        )
+    if not hasattr(inner, "coef_"):
+        raise ValueError("this LinearRegression is not fitted; call fit(X, y) first, or give what wd.tune returned")
+    return model, inner.tuning_ if tuning is None else tuning
+
+
+def _content(model: LinearRegression | TableModel, tuning: dict[str, Any] | None) -> bytes:
+    """The bytes of the file, with a `Tuning` as JSON types."""
+    table = model if isinstance(model, TableModel) else None
+    inner: LinearRegression = model.estimator if isinstance(model, TableModel) else model
+    plain, arrays = packed(inner.get_params(deep=False))
+    names = getattr(inner, "feature_names_in_", None)
+    document = {
+        "class": type(model).__name__,
+        "target": table.target if table is not None else "",
+        "encoder": table.encoder.to_dict() if table is not None else None,
+        "parameters": plain,
+        "fitted": {
+            "n_features_in": int(inner.n_features_in_),
+            "feature_names_in": None if names is None else [str(name) for name in names],
+            "order": "C" if inner.coef_.flags.c_contiguous else "F",
+            "status": str(inner.status_),
+            "n_iter": int(inner.n_iter_),
+        },
+        "tuning": tuning,
+    }
+    numbers = {"coef": inner.coef_, "intercept": inner.intercept_, "decay": inner.decay_}
+    return seal(document, numbers | {_PARAMETER + name: array for name, array in arrays.items()})
+
+
+def _without_paths(tuning: dict[str, Any]) -> dict[str, Any]:
+    """A `Tuning` as JSON types that keeps no coefficients of other decays."""
+    return {**tuning, "path": None, "targets": [_without_paths(one) for one in tuning["targets"]]}
+
+
+_DUE = {"class", "target", "encoder", "parameters", "fitted", "tuning"}
+
+
+def _model(document: dict[str, Any], arrays: dict[str, Array]) -> LinearRegression | TableModel:
+    """The model that a file says; raises what is among `_UNFIT`, with a sentence that lacks the file's name."""
+    if set(document) != _DUE:
+        raise ValueError(f"lacks or adds {min(_DUE ^ set(document))[:40]!r}; save the model again")
+    kind, tables = _typed(document, "class", str), {"LinearRegression": False, "TableModel": True}
+    if kind not in tables or tables[kind] != isinstance(document["encoder"], dict):
+        raise ValueError(f"holds a {kind[:40]!r} that this version of weightdecay does not know")
+    try:
+        estimator = _estimator(document, arrays)
+        if not tables[kind]:
+            return estimator
+        return TableModel(estimator, _encoder(document["encoder"]), _typed(document, "target", str))
+    except ValueError:
+        raise
+    except _UNFIT as error:
+        raise ValueError(f"holds what is no model ({type(error).__name__}: {error!s:.120}); save it again") from None
+
+
+def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> LinearRegression:
+    """A fitted linear regression."""
+    own = {name: array for name, array in arrays.items() if not name.startswith(_PARAMETER)}
+    if set(own) != {"coef", "intercept", "decay"}:
+        raise ValueError("holds other arrays than coef, intercept and decay; save the model again")
+    parameters = {name.removeprefix(_PARAMETER): array for name, array in arrays.items() if name not in own}
+    given = unpacked(_typed(document, "parameters", dict), parameters)
+    if unknown := sorted(set(given) - set(LinearRegression().get_params())):
+        raise ValueError(f"has a parameter {unknown[0][:40]!r}, which LinearRegression lacks; upgrade weightdecay")
+    model = LinearRegression(**given)
+    fitted = _typed(document, "fitted", dict)
+    _check_numbers(own, _typed(fitted, "n_features_in", int))
+    coef, intercept, decay = own["coef"], own["intercept"], own["decay"]
+    model.coef_ = np.array(coef, order="F" if _typed(fitted, "order", str) == "F" else "C")
+    model.intercept_ = float(intercept) if intercept.ndim == 0 else intercept
+    model.decay_ = float(decay) if decay.ndim == 0 else decay
+    model.n_features_in_ = fitted["n_features_in"]
+    if fitted.get("feature_names_in") is not None:
+        model.feature_names_in_ = np.array(_names(fitted, model.n_features_in_), dtype=object)
+    model.status_, model.n_iter_ = _typed(fitted, "status", str), _typed(fitted, "n_iter", int)
+    model.history_, model.tuning_ = None, _tuning(document["tuning"])
+    return model
+
+
+def _check_numbers(own: Mapping[str, Array], p: int) -> None:
+    """Coefficients of p columns, an intercept and a decay that go with them, all of them finite."""
+    coef, intercept, decay = own["coef"], own["intercept"], own["decay"]
+    targets = coef.shape[:-1]
+    if coef.ndim not in (1, 2) or coef.shape[-1] != p or not coef.size:
+        raise ValueError(f"has coefficients of shape {coef.shape}, which do not go with {p} columns")
+    if intercept.shape != targets or decay.shape not in ((), targets):
+        raise ValueError(
+            f"has coefficients of shape {coef.shape}, but {intercept.size} intercepts and {decay.size} decays"
+        )
+    if not (np.isfinite(coef).all() and np.isfinite(intercept).all() and (decay >= 0).all()):
+        raise ValueError("has coefficients that are not finite, or a decay that is not at least 0")
+
+
+def _names(fitted: Mapping[str, Any], p: int) -> list[str]:
+    """Names of p columns."""
+    names = _typed(fitted, "feature_names_in", list)
+    if len(names) != p or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"has {len(names)} names of columns, which are not {p} texts")
+    return names
+
+
+def _encoder(plain: dict[str, Any]) -> Any:
+    """What turns tables into columns."""
+    from weightdecay.tables.encoder import Encoder
+
+    try:
+        return Encoder.from_dict(plain)
+    except _UNFIT as error:
+        raise ValueError(f"holds an encoding of a table that cannot be read ({error!s:.200})") from None
+
+
+def _tuning(plain: Any) -> Tuning | None:
+    """The record of a search, if there was one."""
+    if plain is None:
+        return None
+    try:
+        return Tuning.from_json(json.dumps(plain))
+    except _UNFIT as error:
+        raise ValueError(f"holds a Tuning that cannot be read ({error!s:.200})") from None
+
+
+def _typed(document: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """An entry of a type; True is no number."""
+    value = document.get(name)
+    if type(value) is not kind:
+        raise ValueError(f"has {name} of type {type(value).__name__} where {kind.__name__} is due")
+    return value

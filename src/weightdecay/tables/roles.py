@@ -1,0 +1,188 @@
+"""Columns with a role of their own: what is predicted, weights, groups and times, complete or refused by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.tables import dates
+from weightdecay.tables.faults import MOSTLY, Kind, fault, lines, sentence
+from weightdecay.tables.kinds import missing_fields
+from weightdecay.tables.numbers import read_numbers
+from weightdecay.tables.origin import Origin
+from weightdecay.tables.preflight import TableError, quoted
+from weightdecay.tables.sheets import Sheet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Array = NDArray[np.float64]
+Where = Callable[[int], tuple[str, int]]
+
+# So few whole numbers, each in so many rows, may be classes.
+FEW_VALUES, ROWS_OF_EACH = 10, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Values to predict, the rows that have one (None: all), and how they were written.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    kept : ndarray of shape (n,) or None
+        The rows of the file that have one.
+    truth : bool
+        Whether they are true and false.
+    comma : bool
+        Whether they have a decimal comma.
+    skipped : int
+        Rows that have none.
+    """
+
+    values: Array
+    kept: NDArray[np.intp] | None
+    truth: bool
+    comma: bool
+    skipped: int = 0
+
+
+def target_of(column: pl.Series, origin: Origin, *, skip: bool) -> Target:
+    """The numbers to predict, which must vary; rows without one are left out or refused."""
+    values, truth, comma = _numbers(column, origin, "target ", gaps=skip)
+    gaps = values.null_count()
+    kept = np.flatnonzero(values.is_not_null().to_numpy()) if gaps else None
+    name, within = quoted(column.name), origin.within
+    if len(values) - gaps < 2:
+        count = lines(origin, len(values) - gaps)
+        raise TableError(
+            f"target column {name}{within} has a value in {count} of {len(values):,}, and at least two are needed to "
+            "learn from; name another target"
+        )
+    found = values.drop_nulls().to_numpy()
+    if found.min() == found.max():
+        raise TableError(
+            f"target column {name}{within} is {found[0]:g} in all {len(found)} rows, so there is nothing to predict; "
+            "name another target"
+        )
+    return Target(found, kept, truth, comma, gaps)
+
+
+def few_values(target: str, values: Array) -> list[str]:
+    """The note on a target that may be one of classes."""
+    distinct = np.unique(values[: FEW_VALUES * 1000])
+    if len(distinct) <= FEW_VALUES:
+        distinct = np.unique(values)
+    if (
+        len(distinct) > FEW_VALUES
+        or len(values) < ROWS_OF_EACH * len(distinct)
+        or (distinct != np.rint(distinct)).any()
+    ):
+        return []
+    shown = [f"{value:g}" for value in distinct]
+    return [
+        f"the target {quoted(target)} has only the values {', '.join(shown[:-1])} and {shown[-1]}, which are taken as "
+        "quantities; to predict them as classes, give wd.tune a classifier in Python"
+    ]
+
+
+def weights_of(column: pl.Series, origin: Origin) -> Array:
+    """Sample weights, none negative, not all zero."""
+    weight = _numbers(column, origin, "weight ")[0].to_numpy()
+    where = f"weight column {quoted(column.name)}{origin.within}"
+    if (weight < 0).any():
+        row = int(np.argmax(weight < 0))
+        raise TableError(
+            f"{where} is negative ({weight[row]:g}) in {origin.place(row)}; a weight says how much a row counts, 0 or "
+            "more"
+        )
+    if not weight.any():
+        raise TableError(f"{where} is 0 in every row, so no row counts; name another column, or none")
+    return weight
+
+
+def groups_of(column: pl.Series, origin: Origin) -> NDArray[np.object_]:
+    """Labels of the groups of rows, none missing."""
+    import polars as pl
+
+    labels = column.cast(pl.String)
+    missing = missing_fields(labels)
+    if missing.any():
+        row = int(missing.arg_true()[0])
+        where = f"group column {quoted(labels.name)}{origin.within}"
+        raise TableError(f"{where} has no value in {origin.place(row)}; every row needs a group")
+    return np.asarray(labels.to_list(), dtype=object)
+
+
+def times_of(column: pl.Series, origin: Origin) -> Array:
+    """When each row was: a number, or days since 1970-01-01 in UTC."""
+    import polars as pl
+
+    moments = column
+    if column.dtype == pl.String:
+        missing = missing_fields(column)
+        dated = column.str.contains(dates.MOMENT).fill_null(False)
+        if int(dated.sum()) < MOSTLY * (len(column) - int(missing.sum())):
+            return _numbers(column, origin, "time ")[0].to_numpy()
+        moments = dates.parsed(column.set(missing, None))
+        bad = moments.is_null() & ~missing
+        if bad.any():
+            raise TableError(sentence(origin, fault(column, "date", bad.to_numpy(), 1.0), "time "))
+    elif column.dtype not in (pl.Date, pl.Datetime):
+        return _numbers(column, origin, "time ")[0].to_numpy()
+    if moments.null_count():
+        raise TableError(sentence(origin, fault(column, "missing", moments.is_null().to_numpy(), 1.0), "time "))
+    if moments.dtype == pl.Date:
+        return dates.days(moments).to_numpy()
+    return dates.in_days(moments).to_numpy()
+
+
+def places(sheet: Sheet, height: int, kept: NDArray[np.intp] | None) -> Where:
+    """What a row is called and its number in the file; of the kept rows (default: all), counted from 0."""
+    noun = sheet.place(0).partition(" ")[0]
+    number = sheet.line_of
+    # Where every row stands on a line of its own the file need not be kept in memory.
+    quotes = not sheet.typed and _has_quotes(sheet)
+    if not quotes and sheet.line_of(height - 1) - sheet.line_of(0) == height - 1:
+        first = sheet.line_of(0)
+
+        def number(row: int) -> int:
+            return first + row
+
+    if kept is None:
+        return lambda row: (noun, number(row))
+    return lambda row: (noun, number(int(kept[row])))
+
+
+def _numbers(column: pl.Series, origin: Origin, role: str, *, gaps: bool = False) -> tuple[pl.Series, bool, bool]:
+    """A column of numbers, complete unless gaps are allowed; whether it is one of true and false; of decimal commas."""
+    import polars as pl
+
+    text, truth, comma = column, False, False
+    if column.dtype == pl.String:
+        read = read_numbers(column.to_frame(), origin)
+        values, missing, comma = read.values.to_series(), missing_fields(column), bool(read.commas)
+        words = column.set(missing, None).str.to_lowercase()
+        truth = not missing.all() and bool(words.drop_nulls().is_in(["true", "false"]).all())
+        values = (words == "true").cast(pl.Float64) if truth else values
+    elif column.dtype in (pl.Float64, pl.Boolean):
+        values, missing, truth = column.cast(pl.Float64), column.is_null(), column.dtype == pl.Boolean
+    else:
+        text, missing = column.cast(pl.String), column.is_null()
+        values = pl.Series(column.name, [None] * len(column), dtype=pl.Float64)
+    odd = values.is_null() & ~missing
+    share = 1 - int(odd.sum()) / max(1, len(column) - int(missing.sum()))
+    bad: dict[Kind, pl.Series] = {"text": odd, "missing": values.is_null(), "infinite": values.is_infinite()}
+    for kind, where in bad.items():
+        if where.any() and not (gaps and kind == "missing"):
+            raise TableError(sentence(origin, fault(text, kind, where.fill_null(False).to_numpy(), share), role))
+    return values, truth, comma
+
+
+def _has_quotes(sheet: Sheet) -> bool:
+    """Whether a record may go over several lines."""
+    return b'"' in getattr(getattr(sheet, "text", None), "data", b"")

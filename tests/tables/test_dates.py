@@ -1,0 +1,121 @@
+"""Dates: Python's own reader and pandas are the judges."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weightdecay.tables import dates
+from weightdecay.tables.encoder import encode
+
+
+def in_days(moment: datetime) -> float:
+    return (moment - datetime(1970, 1, 1, tzinfo=moment.tzinfo)) / timedelta(days=1)
+
+
+MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30))
+
+
+@given(st.lists(MOMENTS, min_size=1, max_size=20), st.sampled_from(["auto", "minutes", "seconds", "milliseconds"]))
+def test_moments_as_python_writes_them(moments: list[datetime], detail: str) -> None:
+    texts = [moment.isoformat(sep="T" if row % 2 else " ", timespec=detail) for row, moment in enumerate(moments)]
+    found = dates.days(dates.parsed(pl.Series(texts))).to_list()
+    assert found == pytest.approx([in_days(datetime.fromisoformat(text)) for text in texts], rel=0, abs=1e-9)
+
+
+@given(st.lists(st.dates(date(1000, 1, 1)), min_size=1, max_size=20), st.sampled_from(["-", "/"]))
+def test_days_as_python_writes_them(days: list[date], mark: str) -> None:
+    found = dates.parsed(pl.Series([day.isoformat().replace("-", mark) for day in days]))
+    assert found.to_list() == days
+    assert dates.days(found).to_list() == [(day - date(1970, 1, 1)).days for day in days]
+
+
+@pytest.mark.parametrize("offset", ["Z", "z", "+00:00", "+02:00", "-0530", "+09"])
+def test_offsets_are_counted_back_to_utc(offset: str) -> None:
+    text = f"2024-03-01T01:30:00{offset}"
+    sound = text.replace("z", "Z").replace("-0530", "-05:30").replace("+09", "+09:00")
+    expected = datetime.fromisoformat(sound).astimezone(UTC).replace(tzinfo=None)
+    assert dates.parsed(pl.Series([text])).to_list() == [expected]
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-30", "2023-02-29", "2024-13-01", "2024-00-10", "2024-01-01T24:00", "2024-01-01T10:60", "2024-01"]
+)
+def test_what_is_no_date_is_none(text: str) -> None:
+    assert dates.parsed(pl.Series([text, "2024-01-01T00:00"]))[0] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("31/12/2024", "12-31-24", "31.12.2024", "1/2/2024 10:30", "12/31/2024 1:30 PM", "2024.12.31"),
+        *("Jan 5 2024", "January 5, 2024", "5 Jan 2024", "05-Jan-24", "Friday, 5 January 2024", "5th March 2024"),
+    ],
+)
+def test_dates_in_other_forms(text: str) -> None:
+    assert dates.in_other_form([text] * 10)
+    assert encode(pl.DataFrame({"d": [text, f"{text}"] * 5, "x": range(10)}))[0].plan[0].kind == "dropped"
+
+
+@pytest.mark.parametrize(
+    "text", ["May", "1/2", "10-20", "Mark 5", "1.2.3", "March", "12 Jan", "B 5 2024", "2024-01-01"]
+)
+def test_what_is_in_no_form_of_a_date(text: str) -> None:
+    assert not dates.in_other_form([text] * 10)
+
+
+def test_parts_are_those_of_pandas() -> None:
+    moments = pd.Series(pd.to_datetime("2023-11-05") + pd.to_timedelta(np.arange(60) * 37.3, unit="h"))
+    names, matrix = (encoded := encode(pd.DataFrame({"d": moments}))[1]).names, encoded.matrix
+    of = {name: matrix[:, place] for place, name in enumerate(names)}
+    np.testing.assert_allclose(of["d in days"], (moments - pd.Timestamp(0)) / pd.Timedelta(days=1), rtol=0, atol=1e-9)
+    for month in moments.dt.month_name().unique():
+        np.testing.assert_array_equal(of[f"d month = {month}"], moments.dt.month_name() == month)
+    for day in moments.dt.day_name().unique():
+        np.testing.assert_array_equal(of[f"d weekday = {day}"], moments.dt.day_name() == day)
+    for hour in moments.dt.hour.unique():
+        np.testing.assert_array_equal(of[f"d hour = {hour}"], moments.dt.hour == hour)
+    assert len(names) == 1 + moments.dt.month.nunique() + moments.dt.day_of_week.nunique() + moments.dt.hour.nunique()
+
+
+def test_the_hours_of_a_zone_are_those_of_its_clocks() -> None:
+    moments = pd.Series(pd.to_datetime(["2024-01-01 23:30", "2024-07-01 23:30"] * 5)).dt.tz_localize("Europe/Berlin")
+    in_utc = pl.DataFrame({"d": moments.dt.tz_convert("UTC").to_list()})
+    for frame in (pd.DataFrame({"d": moments}), in_utc.with_columns(pl.col("d").dt.convert_time_zone("Europe/Berlin"))):
+        encoder, encoded = encode(frame)
+        assert encoder.names == ("d in days", "d month = January", "d month = July")
+        assert encoded.matrix[0, 0] == pytest.approx(in_days(datetime(2024, 1, 1, 23, 30)), rel=0, abs=1e-9)
+
+
+def test_a_missing_date_takes_the_median_day_and_no_month() -> None:
+    frame = pl.DataFrame({"d": [date(2024, 1, 1), None, date(2024, 1, 31), date(2024, 3, 3)]})
+    encoder, encoded = encode(frame)
+    names = ("d in days", "d is missing", "d month = January", "d month = March")
+    weekdays = ("d weekday = Monday", "d weekday = Wednesday", "d weekday = Sunday")
+    assert encoder.names == (*names, *weekdays)
+    assert encoded.matrix[1].tolist() == [(date(2024, 1, 31) - date(1970, 1, 1)).days, 1, 0, 0, 0, 0, 0]
+    assert [(one.value, one.flag) for one in encoded.encoding.filled] == [(0, 1)]
+    assert encoded.encoding.sums == ((1, 2, 3), (1, 4, 5, 6)) and encoded.encoding.flags == (1,)
+    assert all((encoded.matrix[:, columns].sum(axis=1) == 1).all() for columns in encoded.encoding.sums)
+
+
+def test_parts_without_gaps_are_categories() -> None:
+    frame = pl.DataFrame({"d": [date(2024, 1, 1), date(2024, 1, 31), date(2024, 3, 3)]})
+    assert encode(frame)[1].encoding.sums == ((1, 2), (3, 4, 5))
+
+
+def test_new_months_and_dates_of_text() -> None:
+    frame = pl.DataFrame({"d": [date(2024, 1, 1), date(2024, 2, 5), date(2024, 2, 5)]})
+    encoder = encode(frame)[0]
+    matrix, notes = encoder.apply(pl.DataFrame({"d": ["2024-03-04", "2024-01-01T12:00", "NA"]}))
+    assert matrix.tolist() == [[19786, 0, 0], [19723.5, 1, 0], [19758, 0, 0]]
+    assert "column 'd month' has values that the training rows had not (March; 1 row)" in notes[0]
+    assert "column 'd' has no value in 1 row" in notes[-1] and "it takes the median day" in notes[-1]
+    with pytest.raises(ValueError, match=r"column 'd' holds '1/2/2024', which is no date.*row 0"):
+        encoder.apply(pl.DataFrame({"d": ["1/2/2024"]}))
