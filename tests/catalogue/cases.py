@@ -32,11 +32,14 @@ class Right:
         What has to be said of what was done.
     factor : mapping
         Columns whose numbers in the file are these times the clean ones.
+    target_factor : float
+        The same of the target; the losses are told in the units of the clean one.
     """
 
     clean: Columns
     told: tuple[str, ...] = ()
     factor: Mapping[str, float] = field(default_factory=dict)
+    target_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,8 @@ class Case:
 
 def right(name: str, content: Content, clean: Columns, *told: str, **given: Any) -> Case:
     """A case that is computed."""
-    factor = given.pop("factor", {})
-    return Case(name, content, Right(clean, told, factor), **given)
+    units = {unit: given.pop(unit) for unit in ("factor", "target_factor") if unit in given}
+    return Case(name, content, Right(clean, told, **units), **given)
 
 
 def refused(name: str, content: Content, *told: str, code: int = 1, **given: Any) -> Case:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue.cases import A, B, CLEAN, KIND, PLAIN, ROWS, Case, Y, csv, refused, right
+from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Y, csv, refused, right
 
 MIXED = csv({"kind": KIND, "note": [f"fine old tree of kind {one} here" for one in KIND], "a": A, "y": Y})
 
@@ -95,7 +95,7 @@ FOLDS = (
     wrong("time and leave-one-out", "--time-column a --cv loo", "'--time-column'", "--cv 5"),
     wrong("time and a seed", "--time-column a --seed 3", "'--seed'"),
     refused("a scorer under leave-one-out with 1se", PLAIN, "1se", tune={"cv": "loo", "rule": "1se", "scoring": "r2"}),
-    refused("a scorer of classes", PLAIN, "accuracy", tune={"cv": 4, "scoring": "accuracy"}),
+    refused("a scorer of classes", PLAIN, "scoring", "a scorer of regression", tune={"cv": 4, "scoring": "accuracy"}),
 )
 
 PLACES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue.cases import A, B, CLEAN, KIND, PLAIN, ROWS, Y, csv, refused, right, text, with_value
+from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Y, csv, refused, right, text, with_value
 
 TEXT = text(CLEAN)
 LINES = TEXT.splitlines()

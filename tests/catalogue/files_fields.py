@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catalogue.cases import A, B, CLEAN, ROWS, Case, Y, csv, refused, right, with_value
+from catalogue.cases import CLEAN, ROWS, A, B, Case, Y, csv, refused, right, with_value
 
 ROW = 10
 LINE = f"line {ROW + 2}"

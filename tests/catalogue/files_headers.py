@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogue.cases import A, B, CLEAN, PLAIN, ROWS, Case, Y, csv, refused, right, text
+from catalogue.cases import CLEAN, PLAIN, ROWS, A, B, Case, Y, csv, refused, right, text
 
 LINES = text(CLEAN).splitlines()
 BODY = "\n".join(LINES[1:]) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from catalogue.cases import A, B, CLEAN, KIND, ROWS, Case, Y, csv, refused, right, with_value
+from catalogue.cases import CLEAN, KIND, ROWS, A, B, Case, Y, csv, refused, right, with_value
 
 ROW = 10
 LINE = f"line {ROW + 2}"

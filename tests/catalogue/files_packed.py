@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from catalogue.cases import A, B, CLEAN, KIND, PLAIN, ROWS, Case, Columns, Y, csv, refused, right
+from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Columns, Y, refused, right
 from catalogue.files_kinds import DAYS, HOURS, dated
 
 if sys.version_info >= (3, 14):
@@ -177,7 +177,7 @@ OTHERS = (
     refused("a PDF document called .csv", b"%PDF-1.7\n1 0 obj\n", "PDF document", "as CSV"),
     refused("a web page called .csv", _HTML, "web page", "download the table itself"),
     refused("a web page after a blank line", b"\n  " + _HTML, "web page"),
-    refused("XML called .csv", _XML, "target 'y' is not in"),
+    refused("XML called .csv", _XML, "XML document"),
     refused("JSON called .csv", json.dumps({"a": A, "y": Y}).encode(), "JSON"),
     refused(
         "JSON of records called .csv",

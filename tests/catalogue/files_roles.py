@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalogue.cases import A, B, CLEAN, KIND, PLAIN, ROWS, Case, Y, csv, refused, right, with_value
+from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Y, csv, refused, right, with_value
 
 ROW = 10
 LINE = f"line {ROW + 2}"
@@ -82,11 +82,26 @@ TARGETS = (
         "classifier",
     ),
     right(
-        "a target times 1e200",
+        "a target times 2^300",
         csv({**CLEAN, "y": [y * 2.0**300 for y in Y]}),
-        {**CLEAN, "y": [y * 2.0**300 for y in Y]},
+        {**CLEAN, "y": [y / 16 for y in Y]},
+        "mean squared error of y/2^304",
+        target_factor=2.0**304,
     ),
-    refused("a target beyond squares", csv({**CLEAN, "y": [y * 1e300 for y in Y]}), "y", "too large"),
+    right(
+        "a target whose squares are too large",
+        csv({**CLEAN, "y": [y * 1e300 for y in Y]}),
+        {**CLEAN, "y": [y * 1e300 / 2.0**1001 for y in Y]},
+        "mean squared error of y/2^1001",
+        target_factor=2.0**1001,
+    ),
+    right(
+        "a target whose squares are too small",
+        csv({**CLEAN, "y": [y * 1e-300 for y in Y]}),
+        {**CLEAN, "y": [y * 1e-300 * 2.0**992 for y in Y]},
+        "mean squared error of y",
+        target_factor=2.0**-992,
+    ),
 )
 
 _WEIGHTS = [row % 3 + 0.5 for row in range(ROWS)]

@@ -39,7 +39,9 @@ def expected(clean: Columns) -> Expected:
     every = np.arange(len(y))
     names, models = fits(columns, y, weight, every)
     losses = np.empty((FOLDS, len(DECAYS)))
-    for fold, (train, test) in enumerate(KFold(FOLDS, shuffle=True, random_state=0).split(every)):
+    used = np.flatnonzero(weight)
+    for fold, halves in enumerate(KFold(FOLDS, shuffle=True, random_state=0).split(used)):
+        train, test = (used[half] for half in halves)
         for place, model in enumerate(fits(columns, y, weight, train)[1]):
             losses[fold, place] = np.average((y - model.predictions)[test] ** 2, weights=weight[test])
     return Expected(names, np.array([one.coef for one in models]), np.array([one.intercept for one in models]), losses)

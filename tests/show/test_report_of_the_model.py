@@ -121,6 +121,20 @@ def test_the_parts_of_the_page_stand_in_their_order():
     )
 
 
+def test_captions_claim_no_more_than_is_drawn():
+    def captions(record: Tuning) -> str:
+        return "\n".join(text for where, text in assert_harmless(html(record)).texts if where == "figcaption")
+
+    few = captions(tuning(decays=GRID[::8], diagnosed=True))
+    assert "Every coefficient, in" in few and "Every row is a point" in few
+    X, y = data(n=500, p=40)
+    many = captions(tuning(X, y, GRID[::8], diagnosed=True))
+    assert "The largest coefficients at the decay in use, in" in many and "The 25 largest of 40 coefficients" in many
+    assert re.search(r"\d+ of 500 rows are points, the largest residuals among them;", many)
+    # Of a million rows the record holds some: the largest residuals need not be among them.
+    assert re.search(r"\d+ of 1,000,000 rows are points;", captions(wide(20, 5, "c{}")))
+
+
 def test_without_diagnostics_their_parts_are_not_there():
     page = assert_harmless(html(tuning(decays=GRID[::8])))
     assert titles(page) == ["Coefficients", "Opinions side by side", "How this was found"]

@@ -64,8 +64,10 @@ def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture 
     """Every coefficient against the decay."""
     if path is None or not room.wide or len(path.decays) < 2 or not path.coef.size:
         return None
-    words = "Each coefficient against the decay; the dashed line marks the decay in use."
-    caption = f"Every coefficient, in {path.units}, against the decay; the dashed line marks the decay in use."
+    words = "Coefficients against the decay; the dashed line marks the decay in use."
+    drawn_all = path.coef[0].size <= plots.MOST_LINES
+    which = "Every coefficient" if drawn_all else "The largest coefficients at the decay in use"
+    caption = f"{which}, in {path.units}, against the decay; the dashed line marks the decay in use."
     return _picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 3.8, words, caption)
 
 
@@ -92,11 +94,9 @@ def residual_picture(found: Diagnostics | None, target: str | None, rows: int, r
     r2 = f" Held-out R² {brief(found.r2)}." if np.isfinite(found.r2) else ""
     words = f"Held-out residuals (target minus prediction) against held-out predictions.{r2}"
     count = len(drawn(found, room.points))
-    points = (
-        "Every row is a point"
-        if count == rows
-        else f"{count} of {rows} rows are points, the largest residuals among them"
-    )
+    points = "Every row is a point" if count == rows else f"{count} of {rows:,} rows are points"
+    if count < len(found.residual) == rows:
+        points += ", the largest residuals among them"
     caption = (
         f"{words} {points}; the line and the bands are the median and the middle 50 and 90 % of the rows in "
         f"{len(found.quantiles)} groups by prediction. Medians off 0 tell of a bias, bands that widen of errors that "

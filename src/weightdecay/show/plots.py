@@ -44,6 +44,8 @@ __all__ = ["coefficients", "opinions", "path", "residuals", "training", "validat
 Array = NDArray[np.float64]
 # More grey lines than this only make the picture heavy.
 GREY_LINES = 25
+NAMED_LINES = 10
+MOST_LINES = NAMED_LINES + GREY_LINES
 # More decays than this are too many for a legend.
 LEGEND_LINES = 7
 
@@ -92,7 +94,7 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def path(path: DecayPath, *, ax: Axes | None = None, top: int = 10, decay: float | None = None) -> Axes:
+def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, decay: float | None = None) -> Axes:
     """Draw every coefficient against the decay, the largest with their names, and the degrees of freedom on top.
 
     Parameters

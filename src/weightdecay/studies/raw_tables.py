@@ -20,6 +20,7 @@ from weightdecay.records.later import Later
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import Ours
+from weightdecay.studies.plain_data import check_given, check_rectangle
 from weightdecay.studies.table_model import TableModel
 from weightdecay.tables.encoder import Encoder, encode, needs_encoding
 from weightdecay.tuning.folds import Folds
@@ -61,6 +62,8 @@ class Given:
     def of(self, estimator: Any) -> tuple[Any, Any]:
         """An estimator and the data for it: ours take the wide design, others get an encoder before them."""
         if self.encoder is None or isinstance(estimator, Pipeline):
+            if isinstance(estimator, Ours):
+                check_rectangle(self.X, self.y)
             return estimator, self.X
         if isinstance(estimator, Ours):
             return estimator, self.encoded
@@ -104,14 +107,24 @@ def given(X: Any, y: Any, sample_weight: Any, groups: Any, text: Sequence[str] =
         text = (*table.text, *text)
     elif y is None:
         raise ValueError("y is None; expected one value per row, unless X is a Table from wd.read, which has its own")
+    check_given(X, y, sample_weight)
     if isinstance(text, str):
         raise ValueError(f"text={text!r}: expected a list of column names, such as text=[{text!r}]")
     found = Given(X, y, sample_weight, groups, table, text=tuple(text))
     if not (text or needs_encoding(X)):
         return found
-    used = None if sample_weight is None else np.asarray(sample_weight) > 0
-    encoder, encoded = encode(X, text=tuple(text), used=used if used is None or used.ndim else None)
+    encoder, encoded = encode(X, text=tuple(text), used=_counted(sample_weight, len(X)))
     return replace(found, encoder=encoder, encoded=encoded)
+
+
+def _counted(sample_weight: Any, n: int) -> NDArray[np.bool_] | None:
+    """Which of n rows count, None where all do; weights that are none are told of when they are used."""
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    sound = weight.shape == (n,) and np.isfinite(weight).all() and (weight >= 0).all()
+    return weight > 0 if sound and np.count_nonzero(weight) > 1 else None
 
 
 def _check_alone(y: Any, sample_weight: Any, groups: Any) -> None:

@@ -13,6 +13,10 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from weightdecay.tables.preflight import TableError, quoted
 
+# What may stand before the first mark of a text.
+START = rb"(?:\xef\xbb\xbf)?\s*"
+# An object, or a list of objects or of lists.
+JSON = rb"(?:\{\s*\"[^\"\n]*\"\s*:|\[\s*(?:\{\s*\"|\[\s*[-\d\"]))"
 # How files begin that are not text (a pattern), what they are and how to go on.
 SIGNATURES = (
     (rb"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
@@ -30,8 +34,15 @@ SIGNATURES = (
     (rb"PAR1[^\n]{0,7}[\x00-\x08]", "a Parquet file", "unpack it first"),
     (rb"PARE[^\n]{0,7}[\x00-\x08]", "an encrypted Parquet file", "write it without encryption"),
     (rb"(?s:.{257})ustar", "a tar archive", "unpack it first (tar -xf), and name the table in it"),
-    (rb"(?i:<!doctype html|<html[ >])", "a web page", "download the table itself, as CSV"),
+    (START + rb"(?i:<!doctype html|<html[ >])", "a web page", "download the table itself, as CSV"),
+    (START + rb"<\?xml", "an XML document", "write the table as CSV or Parquet"),
+    (START + JSON, "JSON", "write the table as CSV or Parquet"),
     (rb"%PDF-", "a PDF document", "get the table itself, as CSV"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture", "get the table itself, as CSV"),
+    (rb"\x80[\x02-\x05]", "a pickle of Python", "write the table as CSV or Parquet"),
+    (rb"RD[ABX][23]\n", "a file of R", "write the table as CSV or Parquet"),
+    (rb"<stata_dta>", "a file of Stata", "write the table as CSV or Parquet"),
+    (rb"\$FL[23]@\(#\)", "a file of SPSS", "write the table as CSV or Parquet"),
     (rb"\xfd7zXZ\0", "an xz archive", "unpack it first (unxz)"),
     (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
     (rb"Rar!\x1a\x07", "a RAR archive", "unpack it first"),
