@@ -11,6 +11,7 @@ from scipy import sparse
 
 from weightdecay.linear.design import CONSTANT, Design
 from weightdecay.linear.dominance import ruling_share
+from weightdecay.linear.moments import Shift, gather
 from weightdecay.linear.rows import Rows, column_blocks, row_blocks, sample_mean
 from weightdecay.records.finding import Finding
 from weightdecay.records.verdict import brief
@@ -234,12 +235,11 @@ def _dependent(problem: Opened, used: NDArray[np.intp], statistics: Statistics) 
 
 def _correlations(rows: Rows, used: NDArray[np.intp], statistics: Statistics) -> Array:
     """Correlations of columns, from one pass."""
-    root = np.sqrt(rows.s / rows.weight_sum)
-    R = np.zeros((len(used), len(used)))
-    for block, part in row_blocks(rows.X):
-        Z = (part[:, used] - statistics.mean[used]) / statistics.std[used] * root[block][:, None]
-        R += Z.T @ Z
-    return R
+    shift = Shift(statistics.mean, np.zeros(rows.t))
+    ((found,),) = gather(rows, [np.zeros(rows.n, dtype=np.int32)], [1], shift)
+    return found.zz[np.ix_(1 + used, 1 + used)] / (
+        rows.weight_sum * np.outer(statistics.std[used], statistics.std[used])
+    )
 
 
 def _equal_columns(rows: Rows, used: NDArray[np.intp]) -> list[tuple[int, int]]:

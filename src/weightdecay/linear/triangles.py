@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ from scipy.linalg import lapack
 from weightdecay.linear.design import Constancy, Design, Roles
 from weightdecay.linear.fold_maps import FoldMap
 from weightdecay.linear.moments import Shift
-from weightdecay.linear.rows import Rows, row_blocks
+from weightdecay.linear.rows import Rows, Share, row_blocks
 from weightdecay.linear.spectrum import EPS, Diagonal, rank_tolerance, singular
+from weightdecay.linear.workers import shared_out
 
 Array = NDArray[np.float64]
 
 # Shares of its distance from the shift up to which a column's spread in a triangle is rounding error, and may be.
 CONSTANT, PERHAPS_CONSTANT = 16 * EPS, 1e-11
+# Rows per column that wait to become a triangle together: of fewer, more are decomposed again and again.
+PILE = 6
 
 
 def triangle(A: Array) -> Array:
@@ -42,30 +46,55 @@ def gather_triangles(
 ) -> list[list[Array]]:
     """Triangle of [1, X − shift, Y − shift] for every cell of every partition, in one pass over the rows."""
     k = 1 + rows.p + rows.t
-    found = [[np.zeros((0, k)) for _ in range(cells)] for cells in n_cells]
-    waiting: list[list[list[Array]]] = [[[] for _ in range(cells)] for cells in n_cells]
-    for block, part in row_blocks(rows.X, minimum=2 * k):
-        A = np.empty((part.shape[0], k))
-        A[:, 0] = 1.0
-        np.subtract(part, shift.x, out=A[:, 1 : 1 + rows.p])
-        np.subtract(rows.Y[block], shift.y, out=A[:, 1 + rows.p :])
-        if centre.any():
-            A[:, 1 + rows.p :] -= A[:, 1 : 1 + rows.p] @ centre.T
-        if rows.weight is not None:
-            A *= np.sqrt(rows.weight[block])[:, None]
-        for number, label in enumerate(labels):
-            for cell in range(n_cells[number]):
-                mine = A[label[block] == cell]
-                pile = waiting[number][cell]
-                pile.append(mine)
-                if sum(map(len, pile)) >= 2 * k:
-                    found[number][cell] = triangle(np.concatenate([found[number][cell], *pile]))
-                    pile.clear()
-    for number, piles in enumerate(waiting):
-        for cell, pile in enumerate(piles):
-            if pile:
-                found[number][cell] = triangle(np.concatenate([found[number][cell], *pile]))
-    return found
+
+    def of_share(share: Share) -> list[list[_Pile]]:
+        piles = [[_Pile(k) for _ in range(cells)] for cells in n_cells]
+        for block, part in row_blocks(rows.X, minimum=2 * k, share=share):
+            A = _augmented(rows, block, part, shift, centre)
+            for label, mine in zip(labels, piles, strict=True):
+                for cell, pile in enumerate(mine):
+                    pile.add(A[label[block] == cell])
+        return piles
+
+    shares = shared_out(of_share, rows.n, 8 * sum(n_cells) * 2 * PILE * k**2)
+    return [[_joined([one[number][cell] for one in shares]) for cell in range(n)] for number, n in enumerate(n_cells)]
+
+
+def _augmented(rows: Rows, block: slice, part: NDArray[Any], shift: Shift, centre: Array) -> Array:
+    """√s times [1, X − shift, Y − shift] of a block of rows."""
+    A = np.empty((part.shape[0], 1 + rows.p + rows.t))
+    A[:, 0] = 1.0
+    np.subtract(part, shift.x, out=A[:, 1 : 1 + rows.p])
+    np.subtract(rows.Y[block], shift.y, out=A[:, 1 + rows.p :])
+    if centre.any():
+        A[:, 1 + rows.p :] -= A[:, 1 : 1 + rows.p] @ centre.T
+    if rows.weight is not None:
+        A *= np.sqrt(rows.weight[block])[:, None]
+    return A
+
+
+class _Pile:
+    """Rows of a cell, which become a triangle whenever there are many."""
+
+    def __init__(self, k: int) -> None:
+        self.enough = PILE * k
+        self.parts: list[Array] = [np.zeros((0, k))]
+
+    def add(self, part: Array) -> None:
+        """More rows."""
+        self.parts.append(part)
+        if sum(map(len, self.parts)) >= self.enough:
+            self.parts = [self.triangle()]
+
+    def triangle(self) -> Array:
+        """Of all rows so far."""
+        return triangle(np.concatenate(self.parts))
+
+
+def _joined(piles: Sequence[_Pile]) -> Array:
+    """The triangle of a cell from those of its shares."""
+    found = [one.triangle() for one in piles]
+    return found[0] if len(found) == 1 else triangle(np.concatenate(found))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 # Decades between two fitted decays up to which degrees of freedom are read off between them: a column's share is
 # a logistic curve of log λ, and a straight line over half a decade misses it by less than 0.02.
 CLOSE = 0.5
+# Exponents in letters of their own cost a hundredth of what a formula costs to lay out.
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def tick_label(value: float) -> str:
     """A tick in few characters."""
     exponent = round(math.log10(value))
     if math.isclose(value, 10.0**exponent) and not -3 <= exponent <= 3:
-        return f"$10^{{{exponent}}}$"
+        return f"10{str(exponent).translate(RAISED)}"
     return f"{value:.4g}"
 
 

@@ -13,6 +13,7 @@ from weightdecay.show.sanitize import for_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Safe for colour-blind eyes, after Okabe and Ito (2008).
 BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#56B4E9", "#E69F00"
@@ -36,7 +37,16 @@ def points(ax: Axes) -> tuple[float, float]:
 
 def settle(ax: Axes) -> None:
     """Let the figure's layout find the place of the axes, so that what is measured next holds."""
-    ax.figure.canvas.figure.draw_without_rendering()
+    lay_out(ax.figure.canvas.figure)
+
+
+def lay_out(figure: Figure) -> None:
+    """Give everything its place, without drawing it where a layout can do alone."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        figure.draw_without_rendering()
+    else:
+        engine.execute(figure)
 
 
 def names_that_fit(ax: Axes) -> int:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weightdecay.show.labels import lay_out
 from weightdecay.show.small_svg import small
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> str:
     """A drawing of that size in inches as the address of an SVG image; the same bytes for the same drawing."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     content = io.BytesIO()
@@ -32,5 +34,8 @@ def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> 
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure.add_subplot())
-        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+        lay_out(figure)
+        figure.set_layout_engine("none")
+        # `savefig` would draw everything twice, the first time for nothing.
+        FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return "data:image/svg+xml;base64," + base64.b64encode(small(content.getvalue())).decode("ascii")

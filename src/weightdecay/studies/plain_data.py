@@ -31,7 +31,7 @@ def check_given(X: Any, y: Any, sample_weight: Any) -> None:
         if np.ma.is_masked(values):
             gaps = f"or give pandas.DataFrame({name}), whose gaps are filled in" if name == "X" else "or fill them in"
             raise ValueError(
-                f"{name} is an array with {int(np.ma.count_masked(values)):,} masked values, which would be taken as "
+                f"{name} is an array with {int(np.ma.getmaskarray(values).sum()):,} masked values, which would be taken as "
                 f"they stand; leave their rows out, {gaps}"
             )
     _check_names(X)

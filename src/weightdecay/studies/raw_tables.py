@@ -61,9 +61,9 @@ class Given:
 
     def of(self, estimator: Any) -> tuple[Any, Any]:
         """An estimator and the data for it: ours take the wide design, others get an encoder before them."""
+        if isinstance(estimator, Ours):
+            check_rectangle(self.X if self.encoded is None else self.encoded.matrix, self.y)
         if self.encoder is None or isinstance(estimator, Pipeline):
-            if isinstance(estimator, Ours):
-                check_rectangle(self.X, self.y)
             return estimator, self.X
         if isinstance(estimator, Ours):
             return estimator, self.encoded
