@@ -5,6 +5,7 @@ The finer laws of each are in tests/linear/test_data_findings.py and tests/tunin
 
 from __future__ import annotations
 
+import datetime
 import re
 import subprocess
 import sys
@@ -170,6 +171,14 @@ def missing(fires: bool) -> wd.Tuning:
     return tuned(pl.DataFrame({"size": X[:, 0], "age": known}), y)
 
 
+def dated(fires: bool) -> wd.Tuning:
+    """Rows with dates held out in shuffled folds, or by time."""
+    X, y = data()
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(days=7 * row) for row in range(N)]
+    frame = pl.DataFrame({"size": X[:, 0], "day": days})
+    return wd.tune(wd.LinearRegression(), frame, y, cv=4 if fires else wd.time_folds(np.arange(N), 4))
+
+
 def interrupted(fires: bool) -> wd.Tuning:
     """Work that is stopped after twenty fits, or heard to its end."""
 
@@ -211,6 +220,7 @@ CASES: dict[str, Case] = {
     "WD016": classes,
     "WD017": missing,
     "WD018": interrupted,
+    "WD019": dated,
 }
 
 

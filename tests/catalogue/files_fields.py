@@ -180,9 +180,27 @@ MARKS = (
 )
 
 UNITS = (
-    right("a column with units", csv({**CLEAN, "mass": spelled("{} kg", A)}), CLEAN, "'mass': left out", "kg"),
-    right("a column of percentages", csv({**CLEAN, "share": spelled("{}%", A)}), CLEAN, "'share': left out", "%"),
-    right("a column of prices", csv({**CLEAN, "price": spelled("${}", A)}), CLEAN, "'price': left out", "$"),
+    right(
+        "a column with units",
+        csv({**CLEAN, "mass": spelled("{} kg", A)}),
+        CLEAN,
+        "'mass': left out: numbers with units",
+        "kg'",
+    ),
+    right(
+        "a column of percentages",
+        csv({**CLEAN, "share": spelled("{}%", A)}),
+        CLEAN,
+        "'share': left out: numbers with units",
+        "%'",
+    ),
+    right(
+        "a column of prices",
+        csv({**CLEAN, "price": spelled("${}", A)}),
+        CLEAN,
+        "'price': left out: numbers with units",
+        "'$",
+    ),
     right(
         "a column of hexadecimal numbers",
         csv({**CLEAN, "code": [hex(1000 + 7 * row) for row in range(ROWS)]}),

@@ -214,7 +214,7 @@ OTHERS = (
     refused("a link to nothing", lambda folder: _link(folder / "data.csv"), "does not exist"),
     right("a link to a file", lambda folder: _link(folder / "link.csv", called("data.csv", PLAIN)(folder)), CLEAN),
     right("a name with quotation marks and blanks", called('it\'s "my" data.csv', PLAIN), CLEAN),
-    right("a name with an escape sequence", called("\x1b[31mdata.csv", PLAIN), CLEAN),
+    right("a file's name with an escape sequence", called("\x1b[31mdata.csv", PLAIN), CLEAN),
     right("a name that is an option of Unix", called("-rf", PLAIN), CLEAN),
 )
 

@@ -325,7 +325,7 @@ def test_ticks_are_round_and_inside():
         found = ticks(low, high)
         assert 1 <= len(found) <= 9
         assert all(low * (1 - 1e-8) <= tick <= high * (1 + 1e-8) for tick in found)
-    assert tick_label(1e-7) == "$10^{-7}$" and tick_label(0.01) == "0.01" and tick_label(1.0) == "1"
+    assert tick_label(1e-7) == "10⁻⁷" and tick_label(0.01) == "0.01" and tick_label(1.0) == "1"
 
 
 def steep(tail: float) -> Tuning:

@@ -93,7 +93,7 @@ def test_mixed_objects_are_told_by_column_and_row(odd: Any) -> None:
     with pytest.raises(TableError) as caught:
         as_polars(frame)
     kind = type(odd).__name__
-    assert f"column 'a' holds 'u', a str, in row 1, but {str(odd)!r}, a {kind}, in row 2" in str(caught.value)
+    assert f"column 'a' holds 'u' (str) in row 1, but {str(odd)!r} ({kind}) in row 2" in str(caught.value)
 
 
 def test_moments_of_several_zones_are_told() -> None:

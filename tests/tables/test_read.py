@@ -243,15 +243,6 @@ def test_texts_are_named(reader: Reader) -> None:
         reader(text, text=["t"], drop=["t"])
 
 
-def test_a_target_of_few_whole_numbers_may_be_one_of_classes(reader: Reader) -> None:
-    def notes(values: list[object]) -> tuple[str, ...]:
-        return reader("a,y\n" + "".join(f"{row},{values[row % len(values)]}\n" for row in range(40))).notes
-
-    (note,) = notes([0, 1, 1, 2])
-    assert note.startswith("the target 'y' has only the values 0, 1 and 2, which are taken as quantities")
-    assert notes([0, 1, 1.5]) == () and notes(list(range(5))) == () and len(notes(list(range(4)))) == 1
-
-
 def test_twenty_thousand_columns(reader: Reader) -> None:
     values = np.random.default_rng(0).standard_normal((20, 20_001))
     names = [f"gene {index}" for index in range(20_000)]

@@ -261,4 +261,18 @@ OF_THE_TABLE = (
         "Van Ness, Bosschieter, Halpin-Gregorio & Udell (2023), The missing indicator method: from low to high "
         "dimensions, KDD.",
     ),
+    Explanation(
+        "WD019",
+        "rows have dates, but were held out at random",
+        "Where rows follow each other in time, neighbours resemble each other and what is predicted changes. Held out "
+        "at random, a row is predicted from later rows as well as from earlier ones, which no prediction of the future "
+        "can be, so that the held-out loss is too good and its best decay often too small.",
+        "The columns of dates in the column plan, where rows were held out one by one or in shuffled folds, neither by "
+        "groups nor by folds of your own.",
+        "If the model is to predict later rows, hold these out by earlier ones: --time-column on the command line, "
+        "wd.read(…, time=…) or cv=wd.time_folds(times) in Python. If the dates mean something else, such as dates of "
+        "birth, all is well.",
+        "Bergmeir & Benítez (2012), On the use of cross-validation for time series predictor evaluation, Information "
+        "Sciences 191.",
+    ),
 )

@@ -32,10 +32,11 @@ def svg_address(draw: Callable[[Axes], object], width: float, height: float) -> 
         mpl.rcParams["font.sans-serif"] = ["DejaVu Sans"]
         # A script that matplotlib's font lacks only costs the exact width of a name; the reader's fonts have it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=72, layout="constrained")  # as SVG has it
+        canvas = FigureCanvasSVG(figure)
         draw(figure.add_subplot())
         lay_out(figure)
         figure.set_layout_engine("none")
         # `savefig` would draw everything twice, the first time for nothing.
-        FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        canvas.print_svg(content, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return "data:image/svg+xml;base64," + base64.b64encode(small(content.getvalue())).decode("ascii")

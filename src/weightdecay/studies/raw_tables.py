@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -166,7 +167,7 @@ class OfTable:
 
 
 def plan_findings(plan: Sequence[ColumnPlan], tuning: Tuning) -> Iterator[Finding]:
-    """WD015 and WD017: columns that were left out, though nobody said so, and columns with many gaps."""
+    """WD015, WD017, WD019: columns left out though nobody said so, columns with many gaps, dates held out at random."""
     left = [one for one in plan if one.kind == "dropped" and not one.done.startswith("left out as asked")]
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
@@ -188,6 +189,15 @@ def plan_findings(plan: Sequence[ColumnPlan], tuning: Tuning) -> Iterator[Findin
             f"many values are missing: {shares}{more}",
             "ask why they are missing; if it is by chance, leave out those rows, and if hardly a value is there, the "
             "column",
+        )
+    dates = [one.name for one in plan if one.kind == "date"]
+    if dates and re.match(r"leave-one-out|\d+ folds$", tuning.cv):
+        yield Finding(
+            "WD019",
+            "info",
+            f"rows have dates ({', '.join(map(repr, dates[:SHOWN]))}), but were held out at random ({tuning.cv})",
+            "if later rows are to be predicted from earlier ones, hold them out so: by --time-column on the command line, "
+            "by wd.time_folds in Python",
         )
 
 

@@ -258,7 +258,10 @@ def learned(
     if not recipes:
         reasons = "; ".join(f"{quoted(one.name)} is {one.done}" for one in plan[:SHOWN])
         more = f"; and {len(plan) - SHOWN:,} more" if len(plan) > SHOWN else ""
-        raise TableError(f"no column{origin.within} is left to learn from: {reasons}{more}")
+        raise TableError(
+            f"no column{origin.within} is left to learn from: {reasons}{more}; at least one of numbers, dates or "
+            "categories that recur is needed"
+        )
     return Encoder(tuple(recipes), tuple(names), tuple(plan))
 
 

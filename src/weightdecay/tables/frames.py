@@ -203,7 +203,7 @@ def _objects(name: str, column: Any) -> pl.Series:
     if len(set(what.values())) > 1:
         kind = what[type(values[first])]
         odd = next(row for row, value in enumerate(values) if value is not None and what[type(value)] != kind)
-        shown = [f"{quoted(str(values[row]))}, a {type(values[row]).__name__}, in row {row}" for row in (first, odd)]
+        shown = [f"{quoted(str(values[row]))} ({type(values[row]).__name__}) in row {row}" for row in (first, odd)]
         raise TableError(f"column {quoted(name)} holds {shown[0]}, but {shown[1]}; give values of one kind")
     kind = what[type(values[first])]
     if kind == "number":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from weightdecay.records.column_plan import Kind
 from weightdecay.tables import dates
 from weightdecay.tables.faults import option
+from weightdecay.tables.numbers import with_units
 from weightdecay.tables.preflight import quoted
 from weightdecay.tables.recipes import Category, Dates, Number, Prose, Recipe
 from weightdecay.tables.terms import LEAST_ROWS, vocabulary
@@ -163,6 +164,8 @@ def _no_category(column: pl.Series, texts: list[str], there: int) -> str:
         return f"dates such as {_first(column)} can be read in more than one way; write them as YYYY-MM-DD"
     if few:
         return ""
+    if with_units(first):
+        return f"numbers with units such as {_first(column)}; write the numbers alone, and the unit into the name"
     if _like_prose(column):
         return f"long texts; learn from their words with {option('--text', [column.name])}"
     if levels == there:

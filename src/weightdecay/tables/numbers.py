@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,14 @@ WITH_COMMA = r"^[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?$"
 # In a file with decimal commas 1.234 may be a thousand and more.
 THOUSANDS = r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?$"
 WITH_POINT = rf"^[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$|{THOUSANDS}"
+
+# A number with a currency before it, or a percent sign or a unit behind it.
+MEASURED = re.compile(
+    r"[+-]?(?:[$€£¥] *)?[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+    r"(?: *(?:[%‰$€£¥]|[°µ]?[A-Za-z]{1,4}[²³]?(?:/[A-Za-z]{1,4}[²³]?)?))?"
+)
+# From this share of texts on a column is one of such numbers.
+NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +77,11 @@ def read_numbers(texts: pl.DataFrame, origin: Origin) -> Numbers:
         values = values.with_columns(pl.col(noted).fill_nan(None))
     sound = values.select((pl.all().is_finite().all()) & (pl.all().null_count() == 0)).row(0)
     return Numbers(values, tuple(name for name, one in zip(values.columns, sound, strict=True) if one), commas)
+
+
+def with_units(texts: Sequence[str]) -> bool:
+    """Whether nearly all texts are numbers with a currency or a unit."""
+    return len(texts) > 0 and sum(MEASURED.fullmatch(text) is not None for text in texts) >= NEARLY_ALL * len(texts)
 
 
 def _with_commas(texts: pl.DataFrame, values: pl.DataFrame) -> list[str]:

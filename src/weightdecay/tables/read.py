@@ -12,7 +12,7 @@ from weightdecay.tables.frames import as_polars
 from weightdecay.tables.kinds import TRUTHS, Typed, typed
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, nearest, only_numbers, quoted
-from weightdecay.tables.roles import Target, few_values, groups_of, places, target_of, times_of, weights_of
+from weightdecay.tables.roles import Target, groups_of, places, target_of, times_of, weights_of
 from weightdecay.tables.sheets import Sheet, open_sheet
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read(
         origin=origin,
         fillings=False,
     )
-    notes = [*sheet.notes, *_notes(sheet, target, drop, found, goal), *few_values(target, goal.values)]
+    notes = [*sheet.notes, *_notes(sheet, target, drop, found, goal)]
     return Table(
         X=_plain(found.frame.select(encoder.columns)),
         y=goal.values,

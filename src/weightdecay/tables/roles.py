@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Where = Callable[[int], tuple[str, int]]
 
-# So few whole numbers, each in so many rows, may be classes.
-FEW_VALUES, ROWS_OF_EACH = 10, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +68,6 @@ def target_of(column: pl.Series, origin: Origin, *, skip: bool) -> Target:
             "name another target"
         )
     return Target(found, kept, truth, comma, gaps)
-
-
-def few_values(target: str, values: Array) -> list[str]:
-    """The note on a target that may be one of classes."""
-    distinct = np.unique(values[: FEW_VALUES * 1000])
-    if len(distinct) <= FEW_VALUES:
-        distinct = np.unique(values)
-    if (
-        len(distinct) > FEW_VALUES
-        or len(values) < ROWS_OF_EACH * len(distinct)
-        or (distinct != np.rint(distinct)).any()
-    ):
-        return []
-    shown = [f"{value:g}" for value in distinct]
-    return [
-        f"the target {quoted(target)} has only the values {', '.join(shown[:-1])} and {shown[-1]}, which are taken as "
-        "quantities; to predict them as classes, give wd.tune a classifier in Python"
-    ]
 
 
 def weights_of(column: pl.Series, origin: Origin) -> Array:
