@@ -79,6 +79,7 @@ SPELLINGS = (
     refused("four hundred digits", csv({**CLEAN, "a": with_value(A, ROW, "9" * 400)}), "column 'a'", "too large", LINE),
     no_number("inf", "inf", "infinite", "correct that line"),
     no_number("-Infinity", "-Infinity", "infinite"),
+    no_number("a decimal comma", '"1,5"', "decimal point, without commas"),
     no_number("thousands by commas", '"1,234.5"', "decimal point, without commas"),
 )
 

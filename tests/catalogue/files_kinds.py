@@ -170,6 +170,15 @@ DATES = (
         LINE,
     ),
     refused(
+        "a leap second",
+        csv({"day": with_value(ISO, ROW, "2024-02-03T23:59:60"), "a": A, "y": Y}),
+        "'day'",
+        "'2024-02-03T23:59:60'",
+        LINE,
+    ),
+    kinds("months are categories", [f"2024-{1 + row % 3:02d}" for row in range(ROWS)], "each of 3 values"),
+    left_out("weeks", [f"2024-W{1 + row:02d}" for row in range(ROWS)], "like an identifier"),
+    refused(
         "a word among dates",
         csv({"day": with_value(ISO, ROW, "unknown"), "a": A, "y": Y}),
         "'day'",

@@ -77,3 +77,6 @@ class Diagnostics:
         return isinstance(other, Diagnostics) and same(self, other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Diagnostics({len(self.coef)} columns at decay {self.decay:.4g}, {self.folds}, held-out R² {self.r2:.3f})"

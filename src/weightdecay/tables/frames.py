@@ -43,7 +43,9 @@ def needs_encoding(X: Any) -> bool:
     return False
 
 
-def as_polars(X: Any, *, prose: Collection[str] = (), origin: Origin = FRAME) -> pl.DataFrame:
+def as_polars(
+    X: Any, *, prose: Collection[str] = (), apart: Collection[str] = (), origin: Origin = FRAME
+) -> pl.DataFrame:
     """A data frame as a typed polars frame.
 
     Parameters
@@ -52,6 +54,8 @@ def as_polars(X: Any, *, prose: Collection[str] = (), origin: Origin = FRAME) ->
         Names of columns become texts.
     prose : collection of str
         Columns to give as text whatever they hold.
+    apart : collection of str
+        Columns whose infinite numbers are told of elsewhere.
     origin : Origin
         Where the frame comes from.
 
@@ -67,9 +71,9 @@ def as_polars(X: Any, *, prose: Collection[str] = (), origin: Origin = FRAME) ->
         X is no data frame, has two columns of one name, a column of mixed objects, or an infinite number.
     """
     if _is_frame(X, "polars"):
-        return _plain(X, prose, origin)
+        return _plain(X, prose, apart, origin)
     if _is_frame(X, "pandas"):
-        return _plain(_from_pandas(X), prose, origin)
+        return _plain(_from_pandas(X), prose, apart, origin)
     kind = type(X).__name__
     if kind == "LazyFrame":
         raise TableError("the table is a LazyFrame, which holds no rows yet; give table.collect()")
@@ -90,7 +94,7 @@ def _plain_extensions(X: Any) -> bool:
     return all(numeric(kind) for kind in X.dtypes) and not bool(X.isna().to_numpy().any())
 
 
-def _plain(frame: pl.DataFrame, prose: Collection[str], origin: Origin) -> pl.DataFrame:
+def _plain(frame: pl.DataFrame, prose: Collection[str], apart: Collection[str], origin: Origin) -> pl.DataFrame:
     """A polars frame in the few types that columns are read as."""
     import polars as pl
     from polars import selectors
@@ -110,7 +114,7 @@ def _plain(frame: pl.DataFrame, prose: Collection[str], origin: Origin) -> pl.Da
         noted = [name for name, nan in zip(floats.columns, nans, strict=True) if nan]
         frame = frame.with_columns(pl.col(noted).fill_nan(None)) if noted else frame
         for name, infinite in zip(floats.columns, floats.select(pl.all().is_infinite().any()).row(0), strict=True):
-            if infinite:
+            if infinite and name not in apart:
                 raise TableError(_infinite(frame.get_column(name), origin))
     return frame
 

@@ -93,7 +93,7 @@ def read(
     origin = Origin(sheet.source, sheet.place, sheet.decimal_comma)
     frame = sheet.frame([*named, *columns])
     if sheet.typed:
-        frame = as_polars(frame, prose=[*text, *([group] if group else [])], origin=origin)
+        frame = as_polars(frame, prose=[*text, *([group] if group else [])], apart=named, origin=origin)
     goal = target_of(frame.get_column(target), origin, skip=skip_missing_target)
     where = places(sheet, frame.height, goal.kept)
     if goal.kept is not None:

@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 Where = Callable[[int], tuple[str, int]]
 
 
-
 @dataclass(frozen=True, eq=False)
 class Target:
     """Values to predict, the rows that have one (None: all), and how they were written.
