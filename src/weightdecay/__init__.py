@@ -27,6 +27,7 @@ __all__ = [
     "Penalty",
     "Progress",
     "Table",
+    "TableError",
     "TableModel",
     "Tuning",
     "codes",
@@ -63,6 +64,7 @@ _OBJECTS = {
     "Penalty": "weightdecay.decay.penalty",
     "Progress": "weightdecay.tuning.progress",
     "Table": "weightdecay.records.table",
+    "TableError": "weightdecay.tables.preflight",
     "TableModel": "weightdecay.studies.table_model",
     "Tuning": "weightdecay.records.tuning",
     "codes": "weightdecay.records.codes",
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
     from weightdecay.studies.sealed_files import ModelFileError
     from weightdecay.studies.table_model import NewRowsWarning, TableModel
     from weightdecay.studies.tuning import path, tune
+    from weightdecay.tables.preflight import TableError
     from weightdecay.tables.read import read
     from weightdecay.tuning.interrupts import Interrupted
     from weightdecay.tuning.progress import Progress

@@ -78,7 +78,7 @@ TARGETS = (
         "a target of codes",
         csv({**CLEAN, "y": [row * row % 7 % 2 for row in range(ROWS)]}),
         {**CLEAN, "y": [row * row % 7 % 2 for row in range(ROWS)]},
-        "has only the values 0 and 1, which are taken as quantities",
+        "only 2 values, all whole numbers (0, 1)",
         "classifier",
     ),
     right(

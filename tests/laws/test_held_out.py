@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
+from sklearn.linear_model import Ridge
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GroupKFold,
@@ -20,6 +21,8 @@ from sklearn.model_selection import (
     ShuffleSplit,
     TimeSeriesSplit,
 )
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import weightdecay as wd
 from laws.problems import SHAPES, pipeline_losses, regression, ridge, weighted_scales
@@ -305,3 +308,22 @@ def test_a_window_does_not_reach_what_is_better() -> None:
     assert found.window[0] == 1e4 and "hardly matters" not in found.verdict
     told = next(one for one in found.findings if one.code == "WD001")
     assert told.message == "the only decay given, 10000, is worse than no decay"
+
+
+@pytest.mark.parametrize("size", [1e12, 1e16, 1e20])
+@pytest.mark.parametrize("small", [True, False])
+def test_an_outlier_costs_other_folds_no_digits(size: float, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns near 3 but for one row: that row's fold is predicted from the others, and they keep their digits."""
+    if not small:
+        for module in ("fold_split", "whole"):
+            monkeypatch.setattr(f"weightdecay.linear.{module}.SMALL", 0)
+    rng = np.random.default_rng(0)
+    X = 3.0 + rng.standard_normal((60, 3))
+    y = X[:, 0] + rng.standard_normal(60)
+    X[7, 1] = size
+    splits = list(KFold(4, shuffle=True, random_state=0).split(X))
+    ours = wd.tune(wd.LinearRegression(), X, y, decays=[0.01, 1.0], cv=splits).losses
+    for losses, (train, test) in zip(ours, splits, strict=True):
+        for loss, decay in zip(losses, (0.01, 1.0), strict=True):
+            model = make_pipeline(StandardScaler(), Ridge(decay * 60)).fit(X[train], y[train])
+            assert loss == pytest.approx(np.mean((y[test] - model.predict(X[test])) ** 2), rel=1e-7)

@@ -12,7 +12,7 @@ from scipy import sparse
 from weightdecay.linear.design import CONSTANT, Design
 from weightdecay.linear.dominance import ruling_share
 from weightdecay.linear.moments import Shift, gather
-from weightdecay.linear.rows import Rows, column_blocks, row_blocks, sample_mean
+from weightdecay.linear.rows import Rows, column_blocks, row_blocks, sample_middle
 from weightdecay.records.finding import Finding
 from weightdecay.records.verdict import brief
 
@@ -83,7 +83,7 @@ class Statistics:
     def __init__(self, rows: Rows) -> None:
         s, S = rows.s, rows.weight_sum
         y = rows.Y - s @ rows.Y / S
-        shift = np.zeros(rows.p) if sparse.issparse(rows.X) else sample_mean(rows.X)
+        shift = np.zeros(rows.p) if sparse.issparse(rows.X) else sample_middle(rows.X)
         first, second, crossed = np.zeros(rows.p), np.zeros(rows.p), np.zeros((rows.p, rows.t))
         if sparse.issparse(rows.X):
             first, second = rows.X.T @ s, rows.X.multiply(rows.X).T @ s

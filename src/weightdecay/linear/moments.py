@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.linear.rows import OutOfRangeError, Rows, Share, row_blocks, sample_mean
+from weightdecay.linear.rows import OutOfRangeError, Rows, Share, row_blocks, sample_middle
 from weightdecay.linear.workers import shared_out
 
 Array = NDArray[np.float64]
@@ -96,10 +96,10 @@ class Shift:
 
 
 def choose_shift(rows: Rows, fit_intercept: bool) -> Shift:
-    """Sample means where an intercept absorbs them, zeros where none does."""
+    """Values from the middle of columns where an intercept absorbs them, zeros where none does."""
     if not fit_intercept:
         return Shift(np.zeros(rows.p), np.zeros(rows.t))
-    return Shift(sample_mean(rows.X), sample_mean(rows.Y))
+    return Shift(sample_middle(rows.X), sample_middle(rows.Y))
 
 
 def gather(

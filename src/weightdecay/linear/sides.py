@@ -23,7 +23,7 @@ from weightdecay.linear.fold_split import FoldSplit, open_folds
 from weightdecay.linear.leave_one_out import LeaveOneOut
 from weightdecay.linear.moments import Moments, total
 from weightdecay.linear.polish import polished
-from weightdecay.linear.rows import Rows, column_blocks, sample_mean
+from weightdecay.linear.rows import Rows, column_blocks, sample_middle
 from weightdecay.linear.whole import Models, Whole, open_whole, spectral_sums
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Split
@@ -142,7 +142,7 @@ class Wide:
     @cached_property
     def centre_shift(self) -> Array:
         """From where the columns are counted in what the centre predicts; an intercept absorbs it."""
-        return sample_mean(self.rows.X) if self.design.fit_intercept else np.zeros(self.rows.p)
+        return sample_middle(self.rows.X) if self.design.fit_intercept else np.zeros(self.rows.p)
 
     @cached_property
     def offset(self) -> Array:

@@ -31,7 +31,8 @@ class Scaling:
     @property
     def target(self) -> float:
         """2^target, inf when beyond float64."""
-        return float(np.ldexp(1.0, self.target_exponent))
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(1.0, self.target_exponent))
 
     def squared(self, values: Array) -> Array:
         """Losses in the targets' own squared units; beyond float64 they become inf or 0."""
@@ -152,8 +153,8 @@ def bad_cell(X: Any, columns: tuple[str, ...]) -> str:
     column = int(np.flatnonzero(bad)[0])
     values = X[:, [column]].toarray()[:, 0] if sparse.issparse(X) else X[:, column]
     where = np.flatnonzero(~np.isfinite(values))
-    value = "NaN" if np.isnan(values[where[0]]) else "infinity"
-    return (
-        f"Input X contains {value} in column {columns[column]!r} at row {where[0]} ({len(where)} such values in this "
-        "column); fill missing values in (sklearn.impute.SimpleImputer) or drop the rows"
-    )
+    missing = bool(np.isnan(values[where[0]]))
+    count = f" and {len(where) - 1} more rows" if len(where) > 1 else ""
+    remedy = "wd.tune fills gaps of data frames in; or drop the rows" if missing else "correct it or drop the row"
+    value = "NaN" if missing else "infinity"
+    return f"Input X contains {value} in column {columns[column]!r} at row {where[0]}{count}; {remedy}"

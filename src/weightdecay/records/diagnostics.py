@@ -79,4 +79,5 @@ class Diagnostics:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Diagnostics({len(self.coef)} columns at decay {self.decay:.4g}, {self.folds}, held-out R² {self.r2:.3f})"
+        p, r2 = len(self.coef), f"held-out R² {self.r2:.3f}"
+        return f"Diagnostics({p} columns at decay {self.decay:.4g}, {self.folds}, {r2})"

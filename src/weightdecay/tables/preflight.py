@@ -28,7 +28,17 @@ MARKS = re.compile(
 
 
 class TableError(ValueError):
-    """A file cannot be read as a table: what is wrong, where, and what to do, in one sentence."""
+    """A file or frame cannot be read as a table: what is wrong, where, and what to do, in one sentence.
+
+    Examples
+    --------
+    >>> import weightdecay as wd
+    >>> try:
+    ...     wd.read("nowhere.csv", "y")
+    ... except wd.TableError as error:
+    ...     print(error)
+    file 'nowhere.csv' does not exist; check the name and the folder
+    """
 
 
 @dataclass(frozen=True)
