@@ -31,8 +31,8 @@ def check_given(X: Any, y: Any, sample_weight: Any) -> None:
         if np.ma.is_masked(values):
             gaps = f"or give pandas.DataFrame({name}), whose gaps are filled in" if name == "X" else "or fill them in"
             raise ValueError(
-                f"{name} is an array with {int(np.ma.getmaskarray(values).sum()):,} masked values, which would be taken as "
-                f"they stand; leave their rows out, {gaps}"
+                f"{name} is an array with {int(np.ma.getmaskarray(values).sum()):,} masked values, which would be taken "
+                f"as they stand; leave their rows out, {gaps}"
             )
     _check_names(X)
 

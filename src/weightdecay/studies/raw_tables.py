@@ -196,8 +196,8 @@ def plan_findings(plan: Sequence[ColumnPlan], tuning: Tuning) -> Iterator[Findin
             "WD019",
             "info",
             f"rows have dates ({', '.join(map(repr, dates[:SHOWN]))}), but were held out at random ({tuning.cv})",
-            "if later rows are to be predicted from earlier ones, hold them out so: by --time-column on the command line, "
-            "by wd.time_folds in Python",
+            "if later rows are to be predicted from earlier ones, hold them out so: by --time-column on the command "
+            "line, by wd.time_folds in Python",
         )
 
 
