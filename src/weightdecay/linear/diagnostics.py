@@ -72,6 +72,7 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
                 intercept=float(intercept[1 + t, t]),
                 least_squares_intercept=float(intercept[0, t]),
                 df=float(whole.df[1 + t]),
+                rank=float(whole.df[0]),
                 fold_low=own.min(axis=0),
                 fold_high=own.max(axis=0),
                 fold_std=fold_std[t],

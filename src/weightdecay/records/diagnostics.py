@@ -25,6 +25,8 @@ class Diagnostics:
     intercept, least_squares_intercept : float
     df : float
         Effective degrees of freedom at λ, without the intercept.
+    rank : float
+        The same at λ = 0: as many as the columns have, but for those that others determine.
     fold_low, fold_high, fold_std : ndarray of shape (p,)
         Least and greatest coefficient among the models of the folds at λ's prior precision, and their standard
         deviation (1/(F − 1)).
@@ -58,6 +60,7 @@ class Diagnostics:
     intercept: float
     least_squares_intercept: float
     df: float
+    rank: float
     fold_low: Array
     fold_high: Array
     fold_std: Array

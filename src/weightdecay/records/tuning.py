@@ -110,6 +110,8 @@ class Tuning:
         A line that repeats the work.
     plan : tuple of ColumnPlan
         What became of every column of a table of text, dates or gaps; empty where columns were numbers.
+    notes : tuple of str
+        What was done when the rows were read, a sentence each.
     later : Later
         Source of what is computed only when asked for; outside equality and JSON.
 
@@ -152,6 +154,7 @@ class Tuning:
     source: str = ""
     command: str = ""
     plan: tuple[ColumnPlan, ...] = ()
+    notes: tuple[str, ...] = ()
     later: Later = field(default_factory=Known, repr=False)
 
     def __post_init__(self) -> None:
@@ -362,5 +365,5 @@ class Tuning:
 PLAIN = (
     *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
     *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
-    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command"),
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes"),
 )

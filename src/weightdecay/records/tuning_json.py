@@ -84,7 +84,7 @@ def _diagnostics(data: dict[str, Any] | None) -> Diagnostics | None:
     """Diagnostics from their JSON form."""
     if data is None:
         return None
-    single = ("decay", "intercept", "least_squares_intercept", "df", "r2")
+    single = ("decay", "intercept", "least_squares_intercept", "df", "rank", "r2")
     names = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "scale", "fitted", "residual", "edges")
     given: dict[str, Any] = {name: number(data[name]) for name in single}
     given |= {name: numbers(data[name]) for name in (*names, "quantiles")}
@@ -125,6 +125,7 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         target_names=tuple(data["target_names"]),
         source=data["source"],
         command=data["command"],
+        notes=tuple(data["notes"]),
         plan=tuple(ColumnPlan(**{**one, "made": tuple(one["made"])}) for one in data["plan"]),
         references=tuple(
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))

@@ -84,7 +84,7 @@ class Given:
         """The record with what is known of the table it came from."""
         if self.table is not None:
             names = tuning.target_names or ((self.table.target,) if not tuning.targets else ())
-            tuning = replace(tuning, source=self.table.source, target_names=names)
+            tuning = replace(tuning, source=self.table.source, target_names=names, notes=self.table.notes)
         if self.encoder is None or not isinstance(estimator, Ours):
             return tuning
         target = self.table.target if self.table is not None else ", ".join(tuning.target_names)

@@ -110,8 +110,8 @@ def tune(
     count, and columns that tell nothing are left out. `Tuning.plan` says what became of each. Every fold learns this
     from its own training rows, at no extra cost: it is a linear map of the columns, which acts on their moments. The
     losses are those of refits of scikit-learn's ``SimpleImputer``, ``OneHotEncoder``, ``StandardScaler`` and ``Ridge``
-    in a pipeline. ``cv="auto"`` then takes 10 folds, as leave-one-out would keep the encoding of all rows. ``model``
-    is a `TableModel`, which predicts from frames as they are.
+    in a pipeline. Where there are gaps or prose ``cv="auto"`` takes 10 folds, as leave-one-out would keep the encoding
+    of all rows. ``model`` is a `TableModel`, which predicts from frames as they are.
 
     The standard error is that of Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear
     models via coordinate descent", J. Stat. Softw. 33(1), and the rule "1se" that of Breiman, Friedman, Olshen & Stone
