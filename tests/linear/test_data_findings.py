@@ -278,3 +278,34 @@ def test_a_fit_pays_only_for_the_findings_that_are_asked_for(monkeypatch: pytest
     assert calls == []
     _ = model.tuning_.findings, model.tuning_.findings
     assert len(calls) == 1
+
+
+def test_dependent_columns_are_all_named_however_small_their_part() -> None:
+    """A time of hours and minutes written as one number, in a small table and in a large one."""
+    for n in (400, 400_000):
+        rng = np.random.default_rng(0)
+        hour, minute = rng.integers(0, 24, n), rng.integers(0, 60, n)
+        others = rng.standard_normal((n, 26)) if n > 1000 else rng.standard_normal((n, 2))
+        X = np.column_stack([100.0 * hour + minute, hour, minute, others])
+        found = findings(X, rng.standard_normal(n))
+        assert found["WD005"].message == "columns are linearly dependent: 'x0', 'x1', 'x2' determine each other"
+
+
+def test_what_a_table_was_made_of_is_named_and_not_its_levels() -> None:
+    import polars as pl
+
+    rng = np.random.default_rng(0)
+    country = rng.integers(0, 6, 300)
+    frame = pl.DataFrame(
+        {
+            "country": [f"c{one}" for one in country],
+            "continent": [f"part {one // 3}" for one in country],
+            "day": pl.Series(np.arange(300)).cast(pl.Date),
+            "note": ["stable"] * 290 + [None] * 10,
+            "x": rng.standard_normal(300),
+        }
+    )
+    told = {one.code: one.message for one in wd.tune(wd.LinearRegression(), frame, rng.standard_normal(300)).findings}
+    assert told["WD005"] == "columns are linearly dependent: 'country', 'continent' determine each other"
+    assert "WD008" not in told  # days in a row are dates
+    assert "WD006" not in told  # a level that the plan made

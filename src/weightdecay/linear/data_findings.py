@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,7 @@ FEW = 30  # rows
 MANY_COLUMNS = 1500  # up to which all pairs are compared
 MANY_NUMBERS = 10_000_000  # up to which nearly dependent columns are looked at in a copy of the data
 SHOWN = 5  # columns named in a finding
+PART = 1e-6  # of a column in a combination that is zero, beyond rounding
 FEW_CLASSES = 10  # values of a target that may be classes
 ROWS_PER_CLASS = 5  # rows that hold each on average
 
@@ -49,6 +50,20 @@ class Opened(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names."""
+        ...
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Of what column of the table each was made; the names themselves where nothing was encoded."""
+        ...
+
+    @property
+    def dates(self) -> frozenset[str]:
+        """Columns of the table that are dates."""
+        ...
+
+    def triangle(self) -> Array | None:
+        """Of the rows (`triangles`), where these are tall."""
         ...
 
     @property
@@ -107,9 +122,13 @@ class Statistics:
 
 def _named(problem: Opened, where: Any) -> str:
     """A few column names in words."""
-    names = [repr(problem.columns[j]) for j in where[:SHOWN]]
-    more = len(where) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return _listed([problem.columns[j] for j in where])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """A few names in words."""
+    more = len(names) - SHOWN
+    return ", ".join(map(repr, names[:SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _scales(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
@@ -131,13 +150,15 @@ def _scales(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
 
 def _constants(problem: Opened, statistics: Statistics) -> Iterator[Finding]:
     """WD006: columns without variance."""
-    where = np.flatnonzero(statistics.constant)
-    if len(where):
-        verb, it = ("is constant and gets", "it") if len(where) == 1 else ("are constant and get", "them")
+    varying = {problem.origins[j] for j in np.flatnonzero(~statistics.constant)}
+    constant = [problem.origins[j] for j in np.flatnonzero(statistics.constant)]
+    found = list(dict.fromkeys(name for name in constant if name not in varying))
+    if found:
+        verb, it = ("is constant and gets", "it") if len(found) == 1 else ("are constant and get", "them")
         yield Finding(
             "WD006",
             "info",
-            f"{_named(problem, where)} {verb} no weight",
+            f"{_listed(found)} {verb} no weight",
             f"drop {it}: what never varies says nothing about the target",
         )
 
@@ -204,31 +225,39 @@ def _collinear(problem: Opened, where: NDArray[np.intp], index: float) -> Iterat
 
 
 def _dependent(problem: Opened, used: NDArray[np.intp], statistics: Statistics) -> Iterator[Finding]:
-    """WD005 for a combination of columns that is zero, WD014 for one that is almost.
+    """WD005 for combinations of columns that are zero, WD014 for one that is almost.
 
-    The smallest singular value of the standardised columns decides, and its vector names them: the correlations, whose
+    The singular values of the standardised columns decide, and their vectors name them: the correlations, whose
     eigenvalues are the squares, have lost the digits that tell the two apart.
     """
     rows = problem.rows
-    if rows.n * len(used) > MANY_NUMBERS:
+    if rows.n * len(used) <= MANY_NUMBERS:
+        Z = (np.asarray(rows.X[:, used], dtype=np.float64) - statistics.mean[used]) / statistics.std[used]
+        Z *= np.sqrt(rows.s / rows.weight_sum)[:, None]
+    elif (triangle := problem.triangle()) is not None:
+        Z = triangle[1:, 1 + used] / (statistics.std[used] * np.sqrt(rows.weight_sum))
+    else:
         return
-    Z = (np.asarray(rows.X[:, used], dtype=np.float64) - statistics.mean[used]) / statistics.std[used]
-    _, sigma, Vt = np.linalg.svd(Z * np.sqrt(rows.s / rows.weight_sum)[:, None], full_matrices=False)
-    where = _weighty(used, Vt[-1])
-    if sigma[-1] <= ZERO * sigma[0]:
+    _, sigma, Vt = np.linalg.svd(Z, full_matrices=False)
+    zero = sigma <= ZERO * sigma[0]
+    if zero.any():
+        # Whoever has a part in any of the combinations, however small: one minute in a time of a hundred hours.
+        where = used[np.square(Vt[zero]).sum(axis=0) > PART**2]
+        names = list(dict.fromkeys(problem.origins[j] for j in where))
+        names = names if len(names) > 1 else [problem.columns[j] for j in where]
         yield Finding(
             "WD005",
             "info",
-            f"columns are linearly dependent: {_named(problem, where)} determine each other",
+            f"columns are linearly dependent: {_listed(names)} determine each other",
             "with decay this does no harm; without, their separate coefficients are arbitrary: drop one of them",
         )
     else:
         yield Finding(
             "WD014",
             "warning",
-            f"columns are nearly dependent, above all {_named(problem, where)}: the condition number is "
-            f"{brief(float(sigma[0] / sigma[-1]))}, so without decay the coefficients amplify the smallest change of "
-            "the data by as much",
+            f"columns are nearly dependent, above all {_named(problem, _weighty(used, Vt[-1]))}: the condition number "
+            f"is {brief(float(sigma[0] / sigma[-1]))}, so without decay the coefficients amplify the smallest change "
+            "of the data by as much",
             "trust a tuned decay, or leave out or combine some of these columns",
         )
 
@@ -279,7 +308,8 @@ def _identifiers(problem: Opened) -> Iterator[Finding]:
     if sparse.issparse(rows.X) or rows.n < 20:
         return
     head = np.asarray(rows.X[:20], dtype=np.float64)
-    likely = np.flatnonzero([len(np.unique(c)) == 20 and bool((c == np.floor(c)).all()) for c in head.T])
+    whole = [len(np.unique(c)) == 20 and bool((c == np.floor(c)).all()) for c in head.T]
+    likely = [j for j in np.flatnonzero(whole) if problem.origins[j] not in problem.dates]
     found = []
     for j in likely:
         column = np.asarray(rows.X[:, j], dtype=np.float64)

@@ -64,7 +64,8 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     weight = _weights(sample_weight, n)
     centre, standardize = _centre(estimator.centre, Y.shape[1], p), bool(estimator.standardize)
     scaling = choose_scaling(_sizes(X, columns), Y, weight, centre)
-    wanted = decay_weights_of(estimator.decay_weights, columns, () if table is None else table.plan)
+    plan = () if table is None else table.plan
+    wanted = decay_weights_of(estimator.decay_weights, columns, plan)
     decay_weights, decay_exponent = scaling.decay_weights(wanted, standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
@@ -72,7 +73,8 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     if rows.encoding is not None:
         design = _encoded(rows, rows.encoding, design, centre)
     side = choose_side(rows, design, centre, estimator)
-    return RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets, decay_exponent)
+    opened = RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets)
+    return replace(opened, decay_exponent=decay_exponent, plan=plan)
 
 
 def choose_side(rows: Rows, design: Design, centre: Array, estimator: Any) -> Side:

@@ -21,9 +21,10 @@ from weightdecay.linear.dominance import largest_share, ruling_share
 from weightdecay.linear.fold_maps import plain_decay_weights
 from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
-from weightdecay.linear.sides import Side
+from weightdecay.linear.sides import Side, Tall
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.linear.workers import threads_for
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
@@ -74,6 +75,22 @@ class RidgeProblem:
     scaling: Scaling = field(repr=False)
     target_names: tuple[str, ...] = ()
     decay_exponent: int = 0
+    plan: tuple[ColumnPlan, ...] = ()
+
+    @cached_property
+    def origins(self) -> tuple[str, ...]:
+        """Of what column of the table each was made; the names themselves where nothing was encoded."""
+        made = {name: one.name for one in self.plan for name in one.made}
+        return tuple(made.get(name, name) for name in self.columns)
+
+    @cached_property
+    def dates(self) -> frozenset[str]:
+        """Columns of the table that are dates."""
+        return frozenset(one.name for one in self.plan if one.kind == "date")
+
+    def triangle(self) -> Array | None:
+        """Of the rows (`triangles`), where these are tall."""
+        return self.side.whole.triangle if isinstance(self.side, Tall) else None
 
     @cached_property
     def _facts(self) -> Facts:
