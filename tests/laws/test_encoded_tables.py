@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -211,3 +212,42 @@ def test_work_is_shared(n: int, numbers: int, monkeypatch: pytest.MonkeyPatch) -
     wd.tune(wd.LinearRegression(), encoded, y, decays=np.logspace(-3, 2, 60), cv=5)
     assert counted["factorised"] == 5
     assert counted["rows"] + counted["columns"] <= (3 if n > 10_000 else 2)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("through", ["triangles", "moments", "kernels"])
+def test_a_column_of_which_a_fold_knows_nothing_is_none(
+    fit_intercept: bool, through: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the values of held-out rows nor their most frequent level may stand in for it."""
+    if through == "moments":
+        for module in ("fold_split", "whole"):
+            monkeypatch.setattr(f"weightdecay.linear.{module}.SMALL", 0)
+    rng = np.random.default_rng(0)
+    n, more = 60, 80 if through == "kernels" else 0
+    frame = pd.DataFrame({"x": 2 + rng.standard_normal(n), "g": 10 + rng.standard_normal(n)})
+    frame = frame.join(pd.DataFrame(rng.standard_normal((n, more)), columns=[f"z{j}" for j in range(more)]))
+    frame["k"] = rng.choice(["a", "b"], n)
+    frame["l"] = rng.choice(["c", "d"], n)
+    y = frame["x"].to_numpy() + 5 + rng.standard_normal(n)
+    frame.loc[:29, ["g", "k"]] = None
+    frame["k"] = frame["k"].astype(object).where(frame["k"].notna(), None)
+    splits = [(np.arange(30), np.arange(30, 60)), (np.arange(15, 60), np.arange(15))]
+    settings = {"standardize": False, "fit_intercept": fit_intercept}
+    ours = wd.tune(wd.LinearRegression(**settings), by_hand(frame), y, decays=DECAYS, cv=splits)
+    np.testing.assert_allclose(ours.losses, honest_losses(frame, y, DECAYS * n, splits, **settings), rtol=1e-9)
+
+
+def test_exempt_categories_need_no_triangles(moments: None) -> None:
+    frame, y = raw_table(1000)
+    encoded = by_hand(frame)
+    weights = [0.0 if name.startswith("site") else 1.0 for name in encoded.names]
+    for settings in ({}, {"fit_intercept": False}):
+        model = wd.LinearRegression(decay_weights=weights, **settings)
+        splits = list(KFold(4, shuffle=True, random_state=0).split(y))
+        tuning = wd.tune(model, encoded, y, decays=[1e-3, 0.1], cv=splits)
+        exact = wd.tune(model, exact_of(encoded), y, decays=[1e-3, 0.1], cv=splits)
+        if not settings:
+            assert set(tuning.path.status) == {"exact"}
+        np.testing.assert_allclose(tuning.path.train_loss, exact.path.train_loss, rtol=1e-9)

@@ -309,3 +309,20 @@ def test_what_a_table_was_made_of_is_named_and_not_its_levels() -> None:
     assert told["WD005"] == "columns are linearly dependent: 'country', 'continent' determine each other"
     assert "WD008" not in told  # days in a row are dates
     assert "WD006" not in told  # a level that the plan made
+
+
+def test_the_construction_of_a_table_is_no_news() -> None:
+    """Parts of dates with gaps, truth values and words: neither dependent nor dominated."""
+    import polars as pl
+
+    rng = np.random.default_rng(0)
+    n = 730
+    days = pl.Series([None if i % 9 == 0 else i for i in range(n)]).cast(pl.Int32).cast(pl.Date)
+    words = [" ".join(rng.choice([f"word{k}" for k in range(200)], 4)) for _ in range(n)]
+    frame = pl.DataFrame(
+        {"day": days, "rare": [i % 200 == 3 for i in range(n)], "note": words, "x": rng.standard_normal(n)}
+    )
+    codes = {one.code for one in wd.tune(wd.LinearRegression(), frame, rng.standard_normal(n), text=["note"]).findings}
+    assert not codes & {"WD005", "WD006", "WD008", "WD009", "WD014"}
+    truths = wd.tune(wd.LinearRegression(), frame[["rare", "x"]], rng.standard_normal(n))
+    assert truths.cv.startswith("leave-one-out")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, LeaveOneGroupOut, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import weightdecay as wd
 from laws.honest_tables import by_hand, pipeline, raw_table
+from weightdecay.linear import ridge
 
 
 def data(n: int, p: int, t: int = 1) -> tuple[Any, Any]:
@@ -63,12 +65,15 @@ def test_models_of_folds_and_their_residuals(n: int, p: int, weighted: bool) -> 
     error = 1 - s @ (y - prediction) ** 2 / (s @ (y - np.average(y, weights=s)) ** 2)
     np.testing.assert_allclose(found.r2, error, rtol=1e-7)
     assert found.edges[0] == found.fitted[0] and found.edges[-1] == found.fitted[-1]
-    inside = prediction[order][: round(n / (len(found.edges) - 1))]
-    np.testing.assert_allclose(
-        found.quantiles[0],
-        np.quantile((y - prediction)[order][: len(inside)], [0.05, 0.25, 0.5, 0.75, 0.95]),
-        rtol=1e-5,
-    )
+    residual, weight = (y - prediction)[order], s[order]
+    bounds = [*np.searchsorted(prediction[order], found.edges[:-1] - 1e-9), n]
+    for number, (low, high) in enumerate(pairwise(bounds)):
+        assert abs(weight[low:high].sum() / s.sum() * (len(bounds) - 1) - 1) < 0.3
+        for level, quantile in zip((0.05, 0.25, 0.5, 0.75, 0.95), found.quantiles[number], strict=True):
+            up_to = residual[low:high] <= quantile + 1e-7
+            below = residual[low:high] < quantile - 1e-7
+            total = weight[low:high].sum()
+            assert weight[low:high][below].sum() / total < level + 1e-9 <= weight[low:high][up_to].sum() / total + 2e-9
     if p < n and not weighted:
         np.testing.assert_allclose(found.least_squares, LinearRegression().fit(X, y).coef_, rtol=1e-6)
 
@@ -130,3 +135,40 @@ def test_extreme_columns_come_in_their_own_units() -> None:
         np.testing.assert_allclose(getattr(other, name) * [1e200, 1.0, 1e-200], getattr(one, name), rtol=1e-9)
     np.testing.assert_allclose(other.scale / [1e200, 1.0, 1e-200], one.scale, rtol=1e-9)
     np.testing.assert_allclose(other.residual, one.residual, rtol=1e-9, atol=1e-9)
+
+
+def test_a_row_twice_is_a_row_of_weight_two() -> None:
+    X, Y = data(90, 4)
+    y, twice = Y[:, 0], np.arange(90) % 3 == 0
+    group = np.arange(90)
+    again = np.concatenate([group, group[twice]])
+    splits = list(KFold(4, shuffle=True, random_state=3).split(X))
+    same = [(np.flatnonzero(np.isin(again, train)), np.flatnonzero(np.isin(again, test))) for train, test in splits]
+    one = wd.tune(wd.LinearRegression(), X, y, cv=splits, sample_weight=1.0 + twice, decays=[0.1]).diagnostics
+    other = wd.tune(wd.LinearRegression(), X[again], y[again], cv=same, decays=[0.1]).diagnostics
+    assert one is not None and other is not None
+    np.testing.assert_allclose(one.r2, other.r2, rtol=1e-9)
+    np.testing.assert_allclose(one.scale, other.scale, rtol=1e-9)
+
+
+def test_many_folds_are_merged_and_groups_stay_whole() -> None:
+    """Held-out R² of groups whose rows are alike is that of whole groups held out, not of single rows."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(120), 3)
+    X, y = rng.standard_normal((120, 30))[groups], rng.standard_normal(120)[groups]
+    tuning = wd.tune(wd.LinearRegression(), X, y, cv=LeaveOneGroupOut(), groups=groups, decays=[0.01])
+    found = tuning.diagnostics
+    assert found is not None and found.folds.startswith("10 folds, each of several of the 120 folds")
+    assert found.r2 < 0
+    late = wd.tune(wd.LinearRegression(), X, y, cv=TimeSeriesSplit(120), decays=[0.01]).diagnostics
+    assert late is not None and late.folds.startswith("10 folds")
+
+
+def test_targets_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, Y = data(100, 5, 3)
+    tuning = wd.tune(wd.LinearRegression(), X, Y, cv=4)
+    calls = []
+    original = ridge.diagnose
+    monkeypatch.setattr(ridge, "diagnose", lambda *given: calls.append(1) or original(*given))
+    tuning.to_json()
+    assert len(calls) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_times_hold_out_later_rows(tmp_path: Path) -> None:
     frame = pd.DataFrame({"day": pd.Series(days).dt.strftime("%Y-%m-%d"), "x": x, "y": x + rng.standard_normal(90)})
     file = tmp_path / "days.csv"
     frame.to_csv(file, index=False)
-    table = wd.read(file, "y", time="day")
+    table = wd.read(file, "y", time="day", drop=["day"])
     tuning = wd.tune(wd.LinearRegression(), table, cv=3)
     assert tuning.cv == "3 folds by time"
     splits = wd.time_folds(days, 3)
@@ -153,7 +154,17 @@ def test_weights_by_the_names_of_raw_columns() -> None:
     assert np.abs(coef[levels]).max() > 0.5 > 1e-3 > np.abs(coef[others]).max()
 
 
-@pytest.mark.parametrize(("times", "sentence"), [([1.0, np.nan], "row 1"), ([2, 2, 2], "same in all rows")])
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        ([1.0, np.nan], "row 1"),
+        ([datetime.date(2024, 1, 1), None], "row 1"),
+        ([2, 2, 2], "same in all rows"),
+        (["10", "9"], "holds '10', which has no place in time"),
+        ([1, "a"], "has no place in time"),
+        ([], "is empty"),
+    ],
+)
 def test_times_that_cannot_be_are_told(times: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         wd.time_folds(times)
@@ -165,3 +176,28 @@ def test_time_folds_are_those_of_scikit_learn_where_times_ascend() -> None:
     for mine, theirs in zip(wd.time_folds(np.arange(60), 5), TimeSeriesSplit(5).split(np.zeros(60)), strict=True):
         np.testing.assert_array_equal(mine[0], theirs[0])
         np.testing.assert_array_equal(mine[1], theirs[1])
+
+
+def test_rows_of_no_weight_have_no_time(tmp_path: Path) -> None:
+    """Folds by time are those of the other rows alone, however cv is given."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"t": np.arange(80.0), "x": rng.standard_normal(80), "w": (np.arange(80) >= 40).astype(float)})
+    frame["y"] = frame["x"] + rng.standard_normal(80)
+    whole, late = tmp_path / "whole.csv", tmp_path / "late.csv"
+    frame.to_csv(whole, index=False)
+    frame[40:].to_csv(late, index=False)
+    tables = [wd.read(file, "y", time="t", weight="w") for file in (whole, late)]
+    one, other = (wd.tune(wd.LinearRegression(), table, cv=np.int64(3), decays=[0.1, 1.0]) for table in tables)
+    assert one.cv == other.cv == "3 folds by time"
+    np.testing.assert_allclose(one.losses, other.losses, rtol=1e-9)
+    with pytest.raises(ValueError, match="n_folds=True"):
+        wd.tune(wd.LinearRegression(), tables[0], cv=True)
+
+
+def test_gaps_of_rows_without_weight_are_not_many(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    a = [None] * 30 + rng.standard_normal(170).tolist()
+    weight = np.r_[np.zeros(30), np.ones(170)]
+    frame = pl.DataFrame({"a": a, "x": rng.standard_normal(200)})
+    tuning = wd.tune(wd.LinearRegression(), frame, rng.standard_normal(200), sample_weight=weight)
+    assert "WD017" not in {one.code for one in tuning.findings}

@@ -189,8 +189,9 @@ def _redundant(rows: Rows) -> NDArray[np.bool_]:
     """Columns that an encoding makes dependent on others by construction: a level of each category, and flags."""
     found = np.zeros(rows.p, dtype=bool)
     if rows.encoding is not None:
-        found[[one[0] for one in rows.encoding.sums]] = True
-        found[list(rows.encoding.flags)] = True
+        flags = set(rows.encoding.flags)
+        found[list(flags)] = True
+        found[[next(column for column in one if column not in flags) for one in rows.encoding.sums]] = True
     return found
 
 

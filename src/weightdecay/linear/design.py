@@ -28,6 +28,8 @@ Constancy = Callable[[], NDArray[np.bool_]]
 
 # Where moments leave less than this share of a column's square as its variance, only rows can tell if it is constant.
 CONSTANT = 1e-14
+# Share of the largest variance that rounding may leave of a combination that is constant by construction.
+HOLDS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +188,8 @@ def reduce(moments: Moments, design: Design, constancy: Constancy, mapped: Colum
     D, E = roles.decayed, roles.exempt
     everything = len(D) == len(mean)
     G, r = (xx, xy) if everything else (xx[np.ix_(D, D)], xy[D])
-    root, condition = _inverse_root(xx[np.ix_(E, E)])
+    inside = np.isin(np.arange(len(mean)), D, invert=True)
+    root, condition = _inverse_root(xx[np.ix_(E, E)], sum(bool(inside[one].all()) for one, _ in design.nulls))
     exempt_y, exempt_x = np.zeros((len(E), r.shape[1])), np.zeros((len(E), len(D)))
     if len(E):
         cross = xx[np.ix_(E, D)]
@@ -195,8 +198,9 @@ def reduce(moments: Moments, design: Design, constancy: Constancy, mapped: Colum
     kept = np.diagonal(G) / S
     if design.standardize:
         kept = np.minimum(kept, variance[D])
-    with np.errstate(divide="ignore"):
-        cancelled = float((square[D] / np.maximum(kept, 0.0)).max(initial=1.0)) * condition
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(square[D] > 0.0, square[D] / np.maximum(kept, 0.0), 1.0)  # of a column of zeros nothing
+    cancelled = float(shares.max(initial=1.0)) * condition
     G = G / roles.scale
     G /= roles.scale[:, None]
     r = r / roles.scale[:, None]
@@ -219,7 +223,10 @@ def _lift(G: Array, design: Design, roles: Roles) -> Array:
     for number, (columns, factors) in enumerate(design.nulls):
         mine = place[columns]
         V[mine[mine >= 0], number] = factors[mine >= 0] * roles.scale[mine[mine >= 0]]
-    V = V[:, V.any(axis=0)]
+    # A category that a fold knows nothing of sums to 0 there, and is not what it was made to be.
+    size = np.einsum("ij,ij->j", V, V)
+    holds = (size > 0) & (np.einsum("ij,ij->j", V, G @ V) <= HOLDS * size * np.diagonal(G).max())
+    V = V[:, holds]
     if not V.shape[1]:
         return np.zeros(0)
     U, sigma, _ = np.linalg.svd(V / np.sqrt(np.einsum("ij,ij->j", V, V)), full_matrices=False)
@@ -229,13 +236,16 @@ def _lift(G: Array, design: Design, roles: Roles) -> Array:
     return np.full(N.shape[1], mu)
 
 
-def _inverse_root(A: Array) -> tuple[Array, float]:
-    """B with B Bᵀ = A⁺ for a positive semi-definite A scaled to a unit diagonal, and A's condition then."""
+def _inverse_root(A: Array, nulls: int) -> tuple[Array, float]:
+    """B with B Bᵀ = A⁺ for a positive semi-definite A scaled to a unit diagonal, and A's condition then.
+
+    As many directions as the columns' construction makes zero are not counted.
+    """
     if not len(A):
         return A, 1.0
     unit = np.sqrt(np.maximum(np.diagonal(A), 0.0))
     unit = np.where(unit > 0, unit, 1.0)
     d, V = np.linalg.eigh(A / np.outer(unit, unit))
     keep = d > rounding(d)
-    condition = float(d[-1] / d[0]) if keep.all() else np.inf
+    condition = float(d[-1] / d[keep][0]) if len(d) - np.count_nonzero(keep) <= nulls else np.inf
     return V[:, keep] / np.sqrt(d[keep]) / unit[:, None], condition

@@ -16,7 +16,7 @@ from weightdecay.linear.dual_models import dual_models
 from weightdecay.linear.fold_maps import fold_maps
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.records.diagnostics import Diagnostics
-from weightdecay.tuning.folds import Folds, plan
+from weightdecay.tuning.folds import Folds, from_splits, plan
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -24,6 +24,8 @@ Index = NDArray[np.intp]
 # Leave-one-out has too many models to show, which hardly differ; folds of their own take its place.
 STABILITY_FOLDS = 10
 MOST_FOLDS = 100
+# Predictions of all folds for the rows of a block.
+PREDICTED = 2_000_000
 # Rows drawn in the picture of residuals, and the groups of predictions that all rows fall into.
 POINTS = 2000
 GROUPS = 12
@@ -46,9 +48,7 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
     rows: Rows = problem.rows
     if problem.side.name == "krylov":
         return ()
-    if folds.leave_one_out or len(folds.repeat) > MOST_FOLDS:
-        count = min(STABILITY_FOLDS, rows.n_positive)
-        folds = plan(count, rows.n, positive=problem.facts().positive)
+    folds = _few(folds, rows.n, problem.facts().positive)
     with problem.working():
         precisions = problem.inner(decays) * rows.weight_sum
         models = _fold_models(problem, precisions, folds)
@@ -89,6 +89,28 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
     return tuple(found)
 
 
+def _few(folds: Folds, n: int, positive: NDArray[np.bool_] | None) -> Folds:
+    """A plan of not so many models: of leave-one-out another, of many folds the same, several held out together.
+
+    Whoever is held out together stays so, and whoever trains has trained each of those folds.
+    """
+    if folds.leave_one_out:
+        used = n if positive is None else int(np.count_nonzero(positive))
+        return plan(min(STABILITY_FOLDS, used), n, positive=positive)
+    if len(folds.repeat) <= MOST_FOLDS:
+        return folds
+    pairs = [pair for pair, repeat in zip(folds.splits(), folds.repeat, strict=True) if repeat == folds.repeat[0]]
+    merged = []
+    for part in np.array_split(np.arange(len(pairs)), min(STABILITY_FOLDS, len(pairs))):
+        train = np.ones(n, dtype=bool)
+        for fold in part:
+            train &= np.isin(np.arange(n), pairs[fold][0])
+        test = np.setdiff1d(np.concatenate([pairs[fold][1] for fold in part]), np.flatnonzero(train))
+        if train.any() and len(test):
+            merged.append((np.flatnonzero(train), test))
+    return from_splits(merged, n, f"{len(merged)} folds, each of several of the {folds.text}") if merged else folds
+
+
 def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
     """Models of all folds at one Λ per target, in the columns of the wide design, and what they predict."""
     rows: Rows = problem.rows
@@ -98,7 +120,7 @@ def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
         # Of several repetitions the first holds every row out once.
         held_out_by[test[held_out_by[test] < 0]] = fold
     prediction, (F, t, p) = np.empty((rows.n, rows.t)), coef.shape
-    for block, part in row_blocks(rows.X):
+    for block, part in row_blocks(rows.X, maximum=max(256, PREDICTED // (F * t))):
         every = (part @ coef.reshape(F * t, p).T).reshape(-1, F, t) + intercept
         prediction[block] = every[np.arange(len(every)), held_out_by[block]]
     return FoldModels(coef, intercept, prediction, (held_out_by >= 0) & (rows.s > 0))
@@ -147,9 +169,16 @@ def _residuals(y: Array, prediction: Array, held_out: NDArray[np.bool_], s: Arra
     mean = weight @ y[order] / weight.sum()
     total = weight @ (y[order] - mean) ** 2
     r2 = 1.0 - float(weight @ residual**2 / total) if total > 0 else float("nan")
-    groups = max(1, min(GROUPS, len(order) // FEWEST_IN_GROUP))
-    bounds = np.linspace(0, len(order), groups + 1).round().astype(np.intp)
+    share = np.concatenate([[0.0], np.cumsum(weight)]) / weight.sum()
+    effective = weight.sum() ** 2 / (weight @ weight)  # rows, were they all of one weight
+    groups = max(1, min(GROUPS, int(effective / FEWEST_IN_GROUP)))
+    bounds = np.unique(np.searchsorted(share, np.linspace(0.0, 1.0, groups + 1) - 1e-12))
     edges = fitted[np.minimum(bounds, len(order) - 1)]
-    quantiles = np.array([np.quantile(residual[low:high], LEVELS) for low, high in pairwise(bounds)])
+    quantiles = np.array([_quantiles(residual[low:high], weight[low:high]) for low, high in pairwise(bounds)])
     some = np.unique(np.linspace(0, len(order) - 1, min(POINTS, len(order))).round().astype(np.intp))
     return _Residuals(fitted[some], residual[some], edges, quantiles, r2)
+
+
+def _quantiles(values: Array, weight: Array) -> Array:
+    """The least values that have at least such shares of the weight up to them."""
+    return np.quantile(values, LEVELS, weights=weight, method="inverted_cdf")

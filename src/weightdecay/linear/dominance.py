@@ -29,8 +29,8 @@ def ruling_share(n: int, p: int) -> float:
 def largest_share(rows: Rows) -> tuple[int, int, float]:
     """Row, column and size of the largest s_i (x_ij − x̄_j)²/Σ s (x_j − x̄_j)²; two passes over the data at most.
 
-    Levels of a category and flags of gaps do not count: that few rows have them is no slip of the pen, and a row that
-    is left out takes a level of its own along.
+    Levels of a category, flags of gaps, truth values and words do not count: that few rows have them is no slip of the
+    pen, and a row that is left out takes a level of its own along.
     """
     counted = ~indicators(rows)
     if sparse.issparse(rows.X):
@@ -70,10 +70,12 @@ def _largest(square: Array, size: Array, column: int) -> tuple[int, int, float]:
 
 
 def indicators(rows: Rows) -> NDArray[np.bool_]:
-    """Which columns (p,) are levels of a category or flags of gaps."""
+    """Which columns (p,) are levels of a category, flags of gaps, truth values or words of a text."""
     found = np.zeros(rows.p, dtype=bool)
     if rows.encoding is not None:
-        found[list(rows.encoding.flags)] = True
+        found[[*rows.encoding.flags, *rows.encoding.truths]] = True
+        for one in rows.encoding.terms:
+            found[one.start : one.stop] = True
         for columns in rows.encoding.sums:
             found[list(columns)] = True
     return found

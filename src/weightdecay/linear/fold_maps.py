@@ -183,7 +183,7 @@ def _filled(rows: Rows, one: Filled, label: NDArray[np.int32], train: NDArray[np
     for inside in train:
         cells = inside[:-1]
         m = int(ranked.sizes[cells].sum())
-        filling, constant = reference, True
+        filling, constant = 0.0, True  # a column of which nothing is known is none
         if m:
             low, high = (ranked.pick(cells, place) for place in ((m - 1) // 2, m // 2))
             filling, constant = 0.5 * low + 0.5 * high, ranked.pick(cells, 0) == ranked.pick(cells, m - 1)
@@ -249,8 +249,9 @@ def _levels(rows: Rows, one: Levels, label: NDArray[np.int32], train: NDArray[np
     for inside in train:
         total = counts[inside[:-1]].sum(axis=0)
         gaps, levels = int(total[0]), total[1:]
-        mode = int(levels.argmax()) if levels.any() else reference
-        moved = ((reference, 0.0, -1.0), (mode, 1.0, 1.0)) if mode != reference else ()
+        mode = int(levels.argmax()) if levels.any() else -1  # of which nothing is known, no column is left
+        moved = [] if mode == reference else [(reference, 0.0, -1.0)]
+        moved += [(mode, 1.0, 1.0)] if mode not in (reference, -1) else []
         fillings = tuple((int(columns[level]), one.flag, filling, delta) for level, filling, delta in moved)
         after = levels + gaps * (np.arange(width) == mode)
         constant = (after == 0) | (after == gaps + levels.sum())
@@ -263,13 +264,12 @@ def _spreads(rows: Rows, terms: Sequence[Terms], label: NDArray[np.int32], train
     if not terms:
         return None
     spread = np.full((len(train), rows.p), np.nan)
-    cells = np.arange(train.shape[1] - 1)
-    sizes = np.bincount(label + 1, minlength=len(cells) + 1)[1:]
+    n_cells = train.shape[1] - 1
+    inside = train[:, :-1].astype(np.float64)
+    sizes = inside @ np.bincount(label + 1, minlength=n_cells + 1)[1:]
     for one in terms:
-        there = document_counts(rows, one, [label == cell for cell in cells])
-        for fold, inside in enumerate(train):
-            n, having = sizes[inside[:-1]].sum(), there[inside[:-1]].sum(axis=0)
-            spread[fold, one.start : one.stop] = 1.0 / inverse_frequency(n, having)
+        having = inside @ document_counts(rows, one, label, n_cells)
+        spread[:, one.start : one.stop] = 1.0 / inverse_frequency(sizes[:, None], having)
     return spread
 
 
@@ -295,16 +295,16 @@ def plain_decay_weights(rows: Rows, design: Design) -> Array:
     return weights
 
 
-def document_counts(rows: Rows, terms: Terms, among: Sequence[NDArray[np.bool_]]) -> NDArray[np.intp]:
-    """How many of some rows have each term, (len(among), terms)."""
+def document_counts(rows: Rows, terms: Terms, label: NDArray[np.int32], n_cells: int) -> Array:
+    """How many rows of each cell have each term, (n_cells, terms)."""
     block = sparse.csr_array(rows.X[:, terms.start : terms.stop])
-    found = np.empty((len(among), block.shape[1]), dtype=np.intp)
-    for number, chosen in enumerate(among):
-        part = block[np.flatnonzero(chosen)]
-        found[number] = np.bincount(part.indices[part.data != 0], minlength=block.shape[1])
-    return found
+    width = block.shape[1]
+    cell = np.repeat(label, np.diff(block.indptr))
+    there = (block.data != 0) & (cell >= 0)
+    code = cell[there].astype(np.intp) * width + block.indices[there]
+    return np.bincount(code, minlength=n_cells * width).reshape(n_cells, width).astype(np.float64)
 
 
-def inverse_frequency(n: int, having: NDArray[np.intp]) -> Array:
+def inverse_frequency(n: Array, having: Array) -> Array:
     """log((1 + n)/(1 + n_j)) + 1 of terms that n_j of n rows have."""
     return np.asarray(np.log((1.0 + n) / (1.0 + having)) + 1.0)

@@ -69,7 +69,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     decay_weights, decay_exponent = scaling.decay_weights(wanted, standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
     X, Y = scaled(X, Y, scaling)
-    rows = Rows(X, Y, scaling.weights(weight), None if table is None else table.encoding)
+    rows = Rows(X, Y, scaling.weights(weight), None if table is None else _with_truths(table))
     if rows.encoding is not None:
         design = _encoded(rows, rows.encoding, design, centre)
     side = choose_side(rows, design, centre, estimator)
@@ -167,6 +167,12 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
     return weight
 
 
+def _with_truths(table: Encoded) -> Encoding:
+    """The encoding of a table, told which columns are truth values."""
+    made = {one.made[0] for one in table.plan if one.kind == "boolean" and one.made}
+    return replace(table.encoding, truths=tuple(j for j, name in enumerate(table.names) if name in made))
+
+
 def _encoded(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> Design:
     """The design of an encoded table: terms have scales of their own, some columns are dependent by construction."""
     if centre.any() and encoding.of_rows:
@@ -174,11 +180,12 @@ def _encoded(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> D
             "centre= needs columns of numbers without gaps; encode the table yourself, or leave centre out"
         )
     nulls = [(np.array(columns, dtype=np.intp), np.ones(len(columns))) for columns in encoding.sums]
-    if not design.fit_intercept:
-        nulls = []  # a sum of 1 is then no sum of 0
-    first: dict[bytes, int] = {}
+    if not design.fit_intercept and nulls:  # a sum of 1 is then no sum of 0, but the difference of two is
+        (first, ones), *others = nulls
+        nulls = [(np.concatenate([first, more]), np.concatenate([ones, -each])) for more, each in others]
+    seen: dict[bytes, int] = {}
     for flag in encoding.flags:
-        twin = first.setdefault(np.packbits(column(rows, flag) != 0).tobytes(), flag)
+        twin = seen.setdefault(np.packbits(column(rows, flag) != 0).tobytes(), flag)
         if twin != flag:
             nulls.append((np.array([twin, flag], dtype=np.intp), np.array([1.0, -1.0])))
     return replace(design, spread=whole_spread(rows, encoding.terms), nulls=tuple(nulls))
@@ -187,7 +194,7 @@ def _encoded(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> D
 def decay_weights_of(given: Any, columns: tuple[str, ...], plan: Sequence[ColumnPlan]) -> Array:
     """Decay weights (p,), given per column or by name: of a column, or of one of the table that columns came from."""
     if isinstance(given, Mapping):
-        made = {one.name: one.made for one in plan} | {name: (name,) for name in columns}
+        made = {name: (name,) for name in columns} | {one.name: one.made for one in plan if one.made}
         for name in given:
             if name not in made:
                 close = difflib.get_close_matches(str(name), made, n=1)

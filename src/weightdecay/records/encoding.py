@@ -82,6 +82,8 @@ class Encoding:
         Sets of 0/1 columns that sum to 1 in every row, such as the levels of a category.
     flags : tuple of int
         All columns that flag gaps.
+    truths : tuple of int
+        Columns that are 1 where something is true, else 0.
     """
 
     filled: tuple[Filled, ...] = ()
@@ -89,6 +91,7 @@ class Encoding:
     terms: tuple[Terms, ...] = ()
     sums: tuple[tuple[int, ...], ...] = ()
     flags: tuple[int, ...] = ()
+    truths: tuple[int, ...] = ()
 
     @property
     def of_rows(self) -> bool:

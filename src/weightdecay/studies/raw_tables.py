@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing as take
 
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
@@ -21,6 +25,7 @@ from weightdecay.records.later import Later
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import Ours
+from weightdecay.studies.penalties import penalised
 from weightdecay.studies.plain_data import check_given, check_rectangle
 from weightdecay.studies.table_model import TableModel
 from weightdecay.tables.encoder import Encoder, encode, needs_encoding
@@ -33,6 +38,8 @@ Array = NDArray[np.float64]
 # Share of missing values in a column that is told.
 MANY_MISSING = 0.2
 SHOWN = 5
+# Folds, in words, that know neither groups nor times.
+AT_RANDOM = re.compile(r"leave-one-out|[\d,]+ folds( of (Repeated|Stratified)*(KFold|ShuffleSplit))?$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +71,13 @@ class Given:
         """An estimator and the data for it: ours take the wide design, others get an encoder before them."""
         if isinstance(estimator, Ours):
             check_rectangle(self.X if self.encoded is None else self.encoded.matrix, self.y)
-        if self.encoder is None or isinstance(estimator, Pipeline):
+        if self.encoder is None:
+            return estimator, self.X
+        if isinstance(estimator, Pipeline):
+            penalised(estimator)
+            counted = _counted(self.sample_weight, len(self.X))
+            rows = np.arange(len(self.X)) if counted is None else np.flatnonzero(counted)
+            check_steps(estimator, take(self.X, rows), take(self.y, rows))
             return estimator, self.X
         if isinstance(estimator, Ours):
             return estimator, self.encoded
@@ -75,10 +88,14 @@ class Given:
         times = None if self.table is None else self.table.times
         if times is None:
             return cv
+        if self.groups is not None:
+            raise ValueError("the table has groups and times, and rows are held out by one of them; read it with one")
         if isinstance(cv, str) and cv != "auto":
             raise ValueError(f"cv={cv!r} would hold earlier rows out by later ones; give a number of folds by time")
-        automatic = cv is None or isinstance(cv, str)
-        return folds_by_time(times, FOLDS if automatic else int(cv)) if automatic or isinstance(cv, int) else cv
+        used = None if self.sample_weight is None else np.asarray(self.sample_weight) > 0
+        if cv is None or isinstance(cv, str):
+            return folds_by_time(times, FOLDS, used)
+        return folds_by_time(times, cv, used) if isinstance(cv, int | np.integer) else cv
 
     def told(self, tuning: Tuning, estimator: Any) -> Tuning:
         """The record with what is known of the table it came from."""
@@ -88,7 +105,7 @@ class Given:
         if self.encoder is None or not isinstance(estimator, Ours):
             return tuning
         target = self.table.target if self.table is not None else ", ".join(tuning.target_names)
-        later = OfTable(tuning.later, self.encoder, target, self.plan)
+        later = OfTable(tuning.later, self.encoder, target, self.plan, len(self.X))
         return replace(tuning, plan=self.plan, later=later)
 
     @property
@@ -112,9 +129,11 @@ def given(X: Any, y: Any, sample_weight: Any, groups: Any, text: Sequence[str] =
     if isinstance(text, str):
         raise ValueError(f"text={text!r}: expected a list of column names, such as text=[{text!r}]")
     found = Given(X, y, sample_weight, groups, table, text=tuple(text))
-    if not (text or needs_encoding(X)):
+    # New rows may have gaps where a table has none, and only an encoder remembers the words for them.
+    reading = None if table is None else table.reading
+    if not (text or needs_encoding(X) or (reading is not None and reading.missing)):
         return found
-    encoder, encoded = encode(X, text=tuple(text), used=_counted(sample_weight, len(X)))
+    encoder, encoded = encode(X, text=tuple(text), used=_counted(sample_weight, len(X)), reading=reading)
     return replace(found, encoder=encoder, encoded=encoded)
 
 
@@ -126,6 +145,32 @@ def _counted(sample_weight: Any, n: int) -> NDArray[np.bool_] | None:
         return None
     sound = weight.shape == (n,) and np.isfinite(weight).all() and (weight >= 0).all()
     return weight > 0 if sound and np.count_nonzero(weight) > 1 else None
+
+
+def check_steps(pipeline: Pipeline, X: Any, y: Any) -> None:
+    """Refuse a Pipeline whose steps make no numbers of a table with text, dates or gaps.
+
+    Raises
+    ------
+    ValueError
+        They do not; the sentence has their own reason.
+    """
+    reason = ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = clone(pipeline[:-1]).fit(X, y).transform(X) if len(pipeline.steps) > 1 else X
+            values = np.asarray(made.data if issparse(made) else made, dtype=np.float64)
+        if np.isnan(values).any():
+            reason = "missing values are left"
+    except (ValueError, TypeError) as error:
+        reason = shorten(str(error).partition("\n")[0].rstrip(".:") or type(error).__name__, 200, placeholder=" …")
+    if reason:
+        last = type(pipeline.steps[-1][1]).__name__
+        raise ValueError(
+            f"the Pipeline gets the table as it is, and its steps make no numbers of it ({reason}); encode text, dates "
+            f"and gaps in its first step (ColumnTransformer), or give {last} alone, for which wd.tune does it"
+        )
 
 
 def _check_alone(y: Any, sample_weight: Any, groups: Any) -> None:
@@ -144,6 +189,7 @@ class OfTable:
     encoder: Encoder
     target: str
     plan: tuple[ColumnPlan, ...]
+    n: int
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria at the decays."""
@@ -155,7 +201,7 @@ class OfTable:
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """Those of the numbers, and those of the table."""
-        return worst_first((*self.inner.findings(tuning), *plan_findings(self.plan, tuning)))
+        return worst_first((*self.inner.findings(tuning), *plan_findings(self.plan, self.n, tuning)))
 
     def diagnostics(self) -> Diagnostics | None:
         """The model in use looked at closely."""
@@ -166,23 +212,22 @@ class OfTable:
         return TableModel(self.inner.model(), self.encoder, self.target)
 
 
-def plan_findings(plan: Sequence[ColumnPlan], tuning: Tuning) -> Iterator[Finding]:
+def plan_findings(plan: Sequence[ColumnPlan], rows: int, tuning: Tuning) -> Iterator[Finding]:
     """WD015, WD017, WD019: columns left out though nobody said so, columns with many gaps, dates held out at random."""
     left = [one for one in plan if one.kind == "dropped" and not one.done.startswith("left out as asked")]
     if left:
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
         reasons = "; ".join(f"{one.name!r}: {one.done}" for one in left[:SHOWN])
         yield Finding(
             "WD015",
             "info",
-            f"{len(left)} column{'s' if len(left) > 1 else ''} of the table cannot be learned from ({reasons}{more})",
+            f"{len(left):,} column{'s' if len(left) > 1 else ''} of the table cannot be learned from ({reasons}{more})",
             "name prose as text, rewrite numbers and dates that are not read as such, or drop what is of no use",
         )
-    rows = tuning.n_rows
     gaps = sorted((one for one in plan if one.made and one.missing > MANY_MISSING * rows), key=lambda one: -one.missing)
     if gaps:
-        shares = ", ".join(f"{one.name!r} {100 * min(1.0, one.missing / rows):.0f} %" for one in gaps[:SHOWN])
-        more = f" and {len(gaps) - SHOWN} more" if len(gaps) > SHOWN else ""
+        shares = ", ".join(f"{one.name!r} {100 * one.missing / rows:.0f} %" for one in gaps[:SHOWN])
+        more = f" and {len(gaps) - SHOWN:,} more" if len(gaps) > SHOWN else ""
         yield Finding(
             "WD017",
             "info",
@@ -191,7 +236,7 @@ def plan_findings(plan: Sequence[ColumnPlan], tuning: Tuning) -> Iterator[Findin
             "column",
         )
     dates = [one.name for one in plan if one.kind == "date"]
-    if dates and re.match(r"leave-one-out|\d+ folds$", tuning.cv):
+    if dates and AT_RANDOM.match(tuning.cv):
         yield Finding(
             "WD019",
             "info",

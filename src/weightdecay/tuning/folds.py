@@ -78,7 +78,7 @@ def leave_one_out(n: int) -> Folds:
     """Every row held out once."""
     if n < 2:
         raise ValueError(f"leave-one-out needs at least 2 rows, got {n}; give more data or fix decay=")
-    return Folds(n, (), np.zeros(1, dtype=np.intp), f"leave-one-out over {n} rows")
+    return Folds(n, (), np.zeros(1, dtype=np.intp), f"leave-one-out over {n:,} rows")
 
 
 def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
@@ -186,11 +186,11 @@ def plan(
         raise ValueError(f"cv is the class {cv.__name__}; give an instance, such as cv={cv.__name__}()")
     if isinstance(cv, Iterable):
         pairs = list(cv)
-        return from_splits(pairs, n, f"{len(pairs)} given folds")
+        return from_splits(pairs, n, f"{len(pairs)} given fold{'' if len(pairs) == 1 else 's'}")
     if not hasattr(cv, "split"):
         raise ValueError(f"cv={cv!r}: expected 'auto', 'loo', an int, a scikit-learn splitter or a list of splits")
     pairs = list(cv.split(np.zeros((n, 1)), y, groups))
-    return from_splits(pairs, n, f"{len(pairs)} folds of {type(cv).__name__}")
+    return from_splits(pairs, n, f"{len(pairs)} fold{'' if len(pairs) == 1 else 's'} of {type(cv).__name__}")
 
 
 def _seed(random_state: Any) -> Any:

@@ -40,7 +40,7 @@ def searched(
     """A grid that brackets what is read off every curve: the mean's, and each target's when there are several.
 
     No decay and infinite decay are part of it where they are the best, its equals or its neighbours, and infinite decay
-    where it is within one standard error.
+    where it is within one standard error. Decays whose loss is not finite are no part of it.
 
     Parameters
     ----------
@@ -73,7 +73,8 @@ def searched(
         lattice = grown
     below, above = curves.needed()
     grid = np.concatenate([[0.0] if below else [], decays_at(curves.lattice), [np.inf] if above else []])
-    return np.union1d(grid, bests(held_out)), held_out
+    known = held_out.decays[np.isfinite(held_out.mean)]
+    return np.intersect1d(np.union1d(grid, bests(held_out)), known), held_out
 
 
 def curves_of(held_out: HeldOut) -> tuple[HeldOut, ...]:

@@ -83,11 +83,21 @@ class OfProblem:
 
 @dataclass(frozen=True, eq=False)
 class OfTarget:
-    """The same for one of several targets."""
+    """The same for one of several targets.
+
+    Parameters
+    ----------
+    problem : Problem
+    number : int
+    decay : ndarray of shape (t,)
+        The choices of all targets.
+    given : bool
+    folds : Folds
+    """
 
     problem: Problem
     number: int
-    decay: float
+    decay: Array
     given: bool
     folds: Folds
 

@@ -24,7 +24,7 @@ class Progress(Protocol):
     ...         print("over")
     >>> X, y = [[1.0], [2.0], [3.0], [5.0]], [1.0, 3.0, 2.0, 6.0]
     >>> tuning = wd.tune(wd.LinearRegression(), X, y, decays=[0.1, 1.0], progress=Printed())
-    3 steps: factorising 4 rows × 1 column for 4 folds
+    3 steps: tuning on 4 rows × 1 column, 4 folds
     done: searching the decays
     done: 2 decays, 4 folds
     done: best decay 0.1

@@ -80,7 +80,7 @@ def _asked(problem: Problem, folds: Folds, choice: Choice, watch: _Watch, also: 
     told = Silent() if isinstance(problem, Stepwise) else choice.progress
     facts = problem.facts()
     plural = "" if len(facts.columns) == 1 else "s"
-    told.start(3, f"factorising {facts.n_rows} rows × {len(facts.columns)} column{plural} for {folds.text}")
+    told.start(3, f"tuning on {facts.n_rows:,} rows × {len(facts.columns):,} column{plural}, {folds.text}")
     source: Problem = problem.listening(choice.progress) if isinstance(problem, Stepwise) else problem
     watch.split = source.split(folds)
     told.advance("searching the decays")
@@ -164,13 +164,12 @@ class _Evaluated:
 def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, problem: Problem) -> Tuning:
     """The `Tuning` of what was evaluated, with one inside for every target when there are several."""
     held_out, on_grid, given = evaluated.held_out, evaluated.on_grid, choice.decays is not None
-    each = (
+    each = [
         _record(evaluated.target(number), facts.of_target(number), folds, choice, problem)
         for number in range(len(held_out.targets))
-    )
-    targets = tuple(
-        replace(one, later=OfTarget(problem, number, one.decay, given, folds)) for number, one in enumerate(each)
-    )
+    ]
+    own = np.array([one.decay for one in each])
+    targets = tuple(replace(one, later=OfTarget(problem, number, own, given, folds)) for number, one in enumerate(each))
     decays, mean, error = evaluated.grid, held_out.mean[on_grid], held_out.standard_error[on_grid]
     best = smallest(decays, mean)
     decay = choose(choice.rule, decays, mean, error)
@@ -201,7 +200,7 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         references=evaluated.references(),
         columns=facts.columns,
         targets=targets,
-        later=OfProblem(problem, np.asarray([one.decay for one in targets]) if targets else decay, given, folds),
+        later=OfProblem(problem, own if targets else decay, given, folds),
     )
 
 

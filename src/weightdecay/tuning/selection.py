@@ -148,7 +148,8 @@ def paired_excess(difference: Array, paired: Array) -> Array:
     In these units the excess is −1 at the best and about linear in log λ beside it, where difference − error is zero.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(difference > 0, difference / paired, 0.0)
+        # Of a difference that is not known (nan) neither is the excess.
+        ratio = np.where(difference <= 0, 0.0, difference / paired)
     return np.asarray(ratio - 1.0)
 
 

@@ -49,10 +49,10 @@ def time_folds(times: Any, n_folds: int = FOLDS) -> list[tuple[Index, Index]]:
         raise ValueError(f"times has shape {given.shape}; give one time per row")
     if isinstance(n_folds, bool) or not isinstance(n_folds, int | np.integer) or n_folds < 1:
         raise ValueError(f"n_folds={n_folds!r}: expected a whole number of at least 1")
-    missing = np.isnat(given) if given.dtype.kind in "mM" else given != given  # nan alone differs from itself
-    if np.any(missing):
-        raise ValueError(f"times is missing in row {int(np.argmax(missing))}; every row needs a time")
+    given = _in_order(given)
     _, code, count = np.unique(given, return_inverse=True, return_counts=True)
+    if not len(given):
+        raise ValueError("times is empty; give one time per row")
     if len(count) < 2:
         raise ValueError("times is the same in all rows; later rows cannot be held out by earlier ones")
     # The block of a time is that of its middle row.
@@ -64,7 +64,27 @@ def time_folds(times: Any, n_folds: int = FOLDS) -> list[tuple[Index, Index]]:
     return [(np.flatnonzero(block < later), np.flatnonzero(block == later)) for later in range(1, int(block.max()) + 1)]
 
 
-def folds_by_time(times: Any, n_folds: int) -> Folds:
-    """The plan of `time_folds`."""
-    pairs = time_folds(times, n_folds)
-    return from_splits(pairs, len(np.asarray(times)), f"{len(pairs)} folds by time")
+def _in_order(times: NDArray[Any]) -> NDArray[Any]:
+    """Times that can be ordered, none missing."""
+    if times.dtype.kind == "O":
+        missing = np.frompyfunc(lambda one: one is None or one != one, 1, 1)(times).astype(bool)
+    else:
+        missing = np.isnat(times) if times.dtype.kind in "mM" else times != times  # nan alone differs from itself
+    if np.any(missing):
+        raise ValueError(f"times is missing in row {int(np.argmax(missing))}; every row needs a time")
+    try:
+        np.sort(times)
+        sortable = times.dtype.kind not in "USc" and not any(isinstance(one, str) for one in times[:1].tolist())
+    except TypeError:
+        sortable = False
+    if not sortable:
+        first = times[:1].tolist()[0]
+        raise ValueError(f"times holds {first!r}, which has no place in time; give numbers or dates, all of one kind")
+    return times
+
+
+def folds_by_time(times: Any, n_folds: int, used: NDArray[np.bool_] | None = None) -> Folds:
+    """The plan of `time_folds`, of the rows that count, as if there were no others."""
+    rows = np.arange(len(times)) if used is None else np.flatnonzero(used)
+    pairs = [(rows[train], rows[test]) for train, test in time_folds(np.asarray(times)[rows], n_folds)]
+    return from_splits(pairs, len(times), f"{len(pairs)} folds by time")
