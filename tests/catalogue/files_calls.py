@@ -45,7 +45,7 @@ ROLES = (
         "text of numbers has no words that recur",
         csv({"n": [f"{row}.5" for row in range(ROWS)], "a": A, "b": B, "y": Y}),
         CLEAN,
-        "'n': left out: no word occurs in 2 rows",
+        "'n': left out: no word of two letters or more occurs in 2 rows",
         read={"text": ["n"]},
     ),
     right(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catalogue.cases import CLEAN, ROWS, A, B, Case, Y, csv, refused, right, with_value
+from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Y, csv, refused, right, with_value
 
 ROW = 10
 LINE = f"line {ROW + 2}"
@@ -32,6 +32,9 @@ def spelled(form: str, values: Sequence[Any]) -> list[str]:
     """Every number in a form."""
     return [form.format(value) for value in values]
 
+
+ZIPS = ("01234", "00501", "94110")
+B_COMMA, Y_COMMA = ([str(value).replace(".", ",") for value in column] for column in (B, Y))
 
 SPELLINGS = (
     read_as("an exponent", "1e1", 10.0),
@@ -85,17 +88,18 @@ SPELLINGS = (
 
 GAPS = (
     *map(gap, ["", "NA", "na", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?", "-", ".", "missing", " NA "]),
+    *map(gap, ["#N/A", "#n/a", "#NA", "n.a.", "N.A.", "nil", "NIL"]),
     read_as("gap minus nan", "-nan", None, "gaps take the median"),
     read_as("gap in quotes", '""', None, "gaps take the median"),
-    no_number("#N/A of spreadsheets", "#N/A", "--drop a"),
-    no_number("#DIV/0! of spreadsheets", "#DIV/0!"),
-    no_number("nil", "nil"),
+    no_number("#DIV/0! of spreadsheets", "#DIV/0!", "--drop a"),
+    no_number("k.A.", "k.A."),
     no_number("-999 is a number but - - is none", "- -"),
     refused(
         "a word that recurs among numbers",
-        csv({**CLEAN, "a": with_value(with_value(A, 4, "nil"), 9, "nil")}),
+        csv({**CLEAN, "a": with_value(with_value(A, 4, "nought"), 9, "nought")}),
         "column 'a'",
-        "'nil' (line 6, one of 2",
+        "'nought' (line 6, one of 2",
+        "--missing nought",
         "leave the field empty where there is no value",
     ),
     refused(
@@ -110,6 +114,100 @@ GAPS = (
         csv({"a": with_value(with_value(A, 1, "NA"), 20, "?"), "b": with_value(with_value(B, 20, "-"), 2, ""), "y": Y}),
         {"a": with_value(with_value(A, 1, None), 20, None), "b": with_value(with_value(B, 20, None), 2, None), "y": Y},
         "gaps take the median",
+    ),
+)
+
+NAMED = (
+    right(
+        "-999 is a gap if it is named",
+        csv({**CLEAN, "a": with_value(with_value(A, ROW, -999), 3, "-999.0")}),
+        {**CLEAN, "a": with_value(with_value(A, ROW, None), 3, None)},
+        "read as gaps: '-999' in 'a'",
+        "are flagged",
+        read={"missing": ["-999"]},
+    ),
+    right(
+        "words for gaps in columns of every kind",
+        csv({"a": with_value(A, 2, "k.A."), "kind": with_value(KIND, 5, "K.a."), "b": with_value(B, 7, "x x"), "y": Y}),
+        {"a": with_value(A, 2, None), "kind": with_value(KIND, 5, None), "b": with_value(B, 7, None), "y": Y},
+        "read as gaps: 'k.A.', 'x x' in 'a', 'kind', 'b'",
+        read={"missing": ["k.A.", "x x"]},
+    ),
+    right(
+        "a word for gaps with a decimal comma",
+        csv({"a": [str(v).replace(".", ",") for v in with_value(A, ROW, -99.0)], "b": B_COMMA, "y": Y_COMMA}, ";"),
+        {**CLEAN, "a": with_value(A, ROW, None)},
+        "read as gaps: '-99' in 'a'",
+        read={"missing": ["-99"]},
+    ),
+    right(
+        "a word for gaps that nobody uses",
+        PLAIN,
+        CLEAN,
+        "no field is one: '\\x1b[31m-9'",
+        read={"missing": ["\x1b[31m-9"]},
+    ),
+    refused(
+        "a target of a word for gaps",
+        csv({**CLEAN, "y": with_value(Y, ROW, -999)}),
+        "target column 'y'",
+        "no value",
+        LINE,
+        read={"missing": ["-999"]},
+    ),
+    refused(
+        "a word that is not among those named",
+        csv({**CLEAN, "a": with_value(with_value(A, ROW, "k.A."), 3, "n.b.")}),
+        "'n.b.'",
+        "line 5",
+        read={"missing": ["k.A."]},
+    ),
+)
+FAULTS = (
+    refused(
+        "faults in three columns",
+        csv({"a": with_value(A, ROW, "oops"), "b": with_value(B, 3, "what"), "c": with_value(A, 5, "inf"), "y": Y}),
+        "column 'a'",
+        "'oops'",
+        LINE,
+        "2 other columns have faults too: 'b' ('what' in line 5), 'c' ('inf' in line 7)",
+        "--drop a,b,c leaves all of them out",
+    ),
+    refused(
+        "faults in the target, the weights and a column",
+        csv({"a": with_value(A, ROW, "oops"), "w": with_value([1] * ROWS, 3, -1), "y": with_value(Y, 7, "")}),
+        "target column 'y'",
+        "no value",
+        "line 9",
+        "2 other columns have faults too: weight column 'w', 'a' ('oops' in line 12)",
+        read={"weight": "w"},
+    ),
+)
+
+CODES = (
+    right(
+        "codes with leading zeros",
+        csv({"zip": [ZIPS[row % 3] for row in range(ROWS)], "a": A, "y": Y}),
+        {"zip": [ZIPS[row % 3] for row in range(ROWS)], "a": A, "y": Y},
+        "'zip': digits with leading zeros are codes, not numbers: one column for each of 3 values",
+    ),
+    right(
+        "codes with gaps",
+        csv({"zip": with_value([ZIPS[row % 3] for row in range(ROWS)], 4, "NA"), "a": A, "y": Y}),
+        {"zip": with_value([ZIPS[row % 3] for row in range(ROWS)], 4, None), "a": A, "y": Y},
+        "gaps take the most frequent",
+    ),
+    right(
+        "one code in every row",
+        csv({**CLEAN, "part": [f"{row:04}" for row in range(ROWS)]}),
+        CLEAN,
+        "'part': left out: digits with leading zeros are codes",
+        "like an identifier",
+    ),
+    right(
+        "codes that are written as numbers are numbers",
+        csv({"zip": [int(ZIPS[row % 3]) for row in range(ROWS)], "a": A, "y": Y}),
+        {"zip": [int(ZIPS[row % 3]) for row in range(ROWS)], "a": A, "y": Y},
     ),
 )
 
@@ -249,4 +347,4 @@ SCALES = (
     ),
 )
 
-CASES = (*SPELLINGS, *GAPS, LONG, *MARKS, *UNITS, *SCALES)
+CASES = (*SPELLINGS, *GAPS, *NAMED, *FAULTS, *CODES, LONG, *MARKS, *UNITS, *SCALES)

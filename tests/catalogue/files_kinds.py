@@ -125,10 +125,12 @@ def dates(name: str, form: str, moments: Sequence[datetime.datetime], *told: str
     """Dates in a form that is read."""
     column = [one.strftime(form) for one in moments]
     clean = {**dated(moments, hours=hours), "a": A, "y": Y}
-    return right(name, csv({"day": column, "a": A, "y": Y}), clean, "'day': days since 1970-01-01", *told)
+    return right(name, csv({"day": column, "a": A, "y": Y}), clean, "'day': ", "days since 1970-01-01", *told)
 
 
 ISO = [one.strftime("%Y-%m-%d") for one in DAYS]
+# The first to the twelfth of January and February.
+EARLY = [f"{1 + row % 12}.{1 + row // 12}.2024" for row in range(ROWS)]
 GAPPED = with_value(DAYS, ROW, None)
 DATES = (
     dates(
@@ -145,12 +147,35 @@ DATES = (
         {**dated(GAPPED), "a": A, "y": Y},
         "gaps take the median day and are flagged",
     ),
-    left_out(
-        "dates by day, month and year", [one.strftime("%d/%m/%Y") for one in DAYS], "more than one way", "YYYY-MM-DD"
+    dates("dates by day, month and year", "%d/%m/%Y", DAYS, "day first"),
+    dates("dates by month, day and year", "%m-%d-%Y", DAYS, "month first"),
+    dates("dates with points", "%d.%m.%Y", DAYS, "day first"),
+    dates("moments with points", "%d.%m.%Y %H:%M", HOURS, "day first", hours=True),
+    dates("moments of twelve hours", "%m/%d/%Y %I:%M %p", HOURS, "month first", hours=True),
+    dates("dates in words", "%b %d %Y", DAYS),
+    dates("dates in many words", '"%A, %B %d, %Y"', DAYS),
+    dates("dates of databases", "%d-%b-%Y", DAYS),
+    right(
+        "dates of two readings with points have the day first",
+        csv({"day": EARLY, "a": A, "y": Y}),
+        {**dated([START.replace(day=1 + row % 12, month=1 + row // 12) for row in range(ROWS)]), "a": A, "y": Y},
+        "read with the day first",
     ),
-    left_out("dates by month, day and year", [one.strftime("%m-%d-%y") for one in DAYS], "more than one way"),
-    left_out("dates with points", [one.strftime("%d.%m.%Y") for one in DAYS], "more than one way"),
-    left_out("dates in words", [f"{one:%b} {one.day} {one.year}" for one in DAYS], "'Jan 30 2024'", "YYYY-MM-DD"),
+    left_out(
+        "dates of two readings",
+        [one.replace(".", "/") for one in EARLY],
+        "not of ISO 8601, and day and month cannot be told apart",
+        "YYYY-MM-DD",
+    ),
+    left_out("dates with the year in two digits", [one.strftime("%m/%d/%y") for one in DAYS], "have no century"),
+    refused(
+        "a slip among dates of a form",
+        csv({"day": with_value([one.strftime("%d.%m.%Y") for one in DAYS], ROW, "31.2.2024"), "a": A, "y": Y}),
+        "'day'",
+        "'31.2.2024'",
+        "no date",
+        LINE,
+    ),
     left_out("one date in every row", ["2024-01-05"] * ROWS, "2024-01-05", "in every row"),
     refused(
         "a day that there is not",
@@ -229,7 +254,7 @@ SILENT = (
     ),
     refused(
         "nothing but dates of two readings",
-        csv({"odd": [one.strftime("%d/%m/%Y") for one in DAYS], "y": Y}),
+        csv({"odd": [one.replace(".", "/") for one in EARLY], "y": Y}),
         "'odd'",
         "YYYY-MM-DD",
     ),

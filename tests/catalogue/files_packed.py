@@ -202,7 +202,7 @@ TYPED = (
         parquet({**CLEAN, "t": pl.Series(DAYS).dt.replace_time_zone("Europe/Berlin")}),
         CLEAN,
         "by time",
-        read={"time": "t"},
+        read={"time": "t", "drop": ["t"]},
     ),
     refused("a Parquet name of nothing", parquet({"": A, "y": Y}), "column 1 has no name"),
     refused("Parquet names that differ in blanks", parquet({"a": A, " a": B, "y": Y}), "columns 1 and 2", "'a'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Y, csv, refused, right, with_value
@@ -9,6 +10,8 @@ from catalogue.cases import CLEAN, KIND, PLAIN, ROWS, A, B, Case, Y, csv, refuse
 ROW = 10
 LINE = f"line {ROW + 2}"
 ISO = [f"2024-{1 + row // 12:02d}-{1 + row % 12:02d}" for row in range(ROWS)]
+# Of April in the years from 1990 on, the first.
+SUNDAY = [1, 7, 5, 4, 3, 2]
 SKIP = {"skip_missing_target": True}
 
 
@@ -115,7 +118,14 @@ def weighted(name: str, column: Any, *told: str) -> Case:
 
 
 WEIGHTS = (
-    right("weights", csv({**CLEAN, "w": _WEIGHTS}), {**CLEAN, "weight": _WEIGHTS}, read=WEIGHT),
+    right(
+        "weights",
+        csv({**CLEAN, "w": _WEIGHTS}),
+        {**CLEAN, "weight": _WEIGHTS},
+        "'w': used as sample weight",
+        "1 column of weights",
+        read=WEIGHT,
+    ),
     right(
         "weights of which some are 0",
         csv({**CLEAN, "w": _SOME}),
@@ -182,16 +192,56 @@ GROUPS = (
         read=GROUP,
     ),
     refused("one group", csv({**CLEAN, "g": ["all"] * ROWS}), "group", read=GROUP),
-    right("more folds than groups", csv({**CLEAN, "g": _GROUPS}), CLEAN, read=GROUP, tune={"cv": 4}),
+    right(
+        "more folds than groups", csv({**CLEAN, "g": _GROUPS}), CLEAN, "'g': groups rows", read=GROUP, tune={"cv": 4}
+    ),
     refused(
         "group that is the target", PLAIN, "column 'y' cannot be the target and the group column", read={"group": "y"}
     ),
 )
 
 TIME = {"time": "t"}
+# Sundays of April, whose months and weekdays say nothing, so that days alone are left.
+SUNDAYS = [datetime.date(1990 + row // 4, 4, SUNDAY[row // 4] + 7 * (row % 4)) for row in range(ROWS)]
+WITH_SUNDAYS = {"a": A, "b": B, "t in days": [(one - datetime.date(1970, 1, 1)).days for one in SUNDAYS], "y": Y}
 TIMES = (
-    right("times of numbers", csv({**CLEAN, "t": range(ROWS)}), CLEAN, read=TIME),
-    right("times of dates", csv({**CLEAN, "t": ISO}), CLEAN, "by time", read=TIME),
+    right(
+        "times of numbers",
+        csv({**CLEAN, "t": range(ROWS)}),
+        {"a": A, "b": B, "t": range(ROWS), "y": Y},
+        "'t': orders rows; as it is",
+        read=TIME,
+    ),
+    right(
+        "times of numbers that are dropped",
+        csv({**CLEAN, "t": range(ROWS)}),
+        CLEAN,
+        "'t': orders rows; left out as asked",
+        read={**TIME, "drop": ["t"]},
+    ),
+    right(
+        "times of dates",
+        csv({**CLEAN, "t": [f"{one:%Y-%m-%d}" for one in SUNDAYS]}),
+        WITH_SUNDAYS,
+        "by time",
+        "'t': orders rows; days since 1970-01-01",
+        read=TIME,
+    ),
+    right(
+        "times of dates with the day first",
+        csv({**CLEAN, "t": [f"{one:%d/%m/%Y}" for one in SUNDAYS]}),
+        WITH_SUNDAYS,
+        "'t': orders rows; read with the day first; days since 1970-01-01",
+        read=TIME,
+    ),
+    right(
+        "times of dates that are dropped",
+        csv({**CLEAN, "t": ISO}),
+        CLEAN,
+        "by time",
+        "1 column of times",
+        read={**TIME, "drop": ["t"]},
+    ),
     refused(
         "a time is missing",
         csv({**CLEAN, "t": with_value(ISO, ROW, "")}),
@@ -227,9 +277,10 @@ TIMES = (
     ),
     refused(
         "times of two readings",
-        csv({**CLEAN, "t": [f"{1 + row}/01/2024" for row in range(ROWS)]}),
+        csv({**CLEAN, "t": [f"{1 + row % 12}/01/2024" for row in range(ROWS)]}),
         "time column 't'",
         "'1/01/2024'",
+        "day and month cannot be told apart",
         "YYYY-MM-DD",
         read=TIME,
     ),

@@ -65,7 +65,7 @@ CASES = (
     right("the training rows themselves", CLEAN, {name: CLEAN[name] for name in NEW}),
     right("columns in another order", {name: NEW[name] for name in ("kind", "a", "gapped")}, NEW),
     right("with the target", {**NEW, "y": [1, "?", "oops"]}, NEW),
-    right("with other columns", {"id": [7, 8, 9], **NEW}, NEW, "ignored: 'id'"),
+    right("with other columns", {"id": [7, 8, 9], **NEW}, NEW, "the model does not use are ignored: 'id'"),
     right(
         "one row",
         {name: column[:1] for name, column in NEW.items()},
@@ -124,6 +124,13 @@ CASES = (
     refused("a column comes twice", csv({**NEW, "b": NEW["a"]}).replace(b",b\n", b",a\n"), "same name 'a'"),
     refused("text in a column of numbers", changed("a", 1, "oops"), "column 'a'", "'oops'", "line 3", "a number"),
     refused("text of which a model knows a category", {**NEW, "a": NEW["kind"]}, "column 'a'", "'birch'", "line 2"),
+    refused(
+        "faults in two columns",
+        {**changed("a", 1, "oops"), "gapped": ["x", 2.0, -3.0]},
+        "column 'a'",
+        "'oops'",
+        "1 other column has a fault too: 'gapped'",
+    ),
     refused("an infinite number", changed("a", 1, "inf"), "column 'a'", "infinite", "line 3"),
     refused(
         "a date in a column of numbers", changed("gapped", 2, "2024-01-05"), "column 'gapped'", "'2024-01-05'", "line 4"

@@ -15,7 +15,7 @@ import pytest
 
 import weightdecay as wd
 from weightdecay.cli import machine
-from weightdecay.cli.doctor import advice
+from weightdecay.cli.doctor import _lines, advice
 
 Run = Callable[..., Any]
 
@@ -26,7 +26,9 @@ SOUND: dict[str, Any] = {
     "memory": {"total": 32e9, "available": 16e9},
     "environment": {},
     "blas": {
-        "libraries": [{"library": "openblas", "version": "0.3.30", "kernels": "Haswell", "threads": 8}],
+        "libraries": [
+            {"library": "openblas", "version": "0.3.30", "kernels": "Haswell", "threads": 8, "package": "numpy"}
+        ],
         "processor": ["avx2"],
         "machine": "x86_64",
     },
@@ -246,6 +248,34 @@ def test_the_command_tells_facts_and_advice(run: Run, monkeypatch: pytest.Monkey
     assert "\x1b[2J" not in done.out and "[red]" in done.out
     assert f"weightdecay {wd.__version__}" in done.out and "GFLOP/s" in done.out
     assert "• torch is not installed" in done.out
+
+
+@pytest.mark.parametrize(
+    ("library", "package"),
+    [
+        ("/venv/lib/python3.12/site-packages/numpy.libs/libscipy_openblas64_-1.so", "numpy"),
+        ("/venv/lib/python3.12/site-packages/scipy.libs/libscipy_openblas.so", "scipy"),
+        ("/usr/lib/python3/dist-packages/scipy/.dylibs/libopenblas.dylib", "scipy"),
+        ("/site-packages/a/site-packages/torch/lib/libmkl.so", "torch"),
+        ("/opt/conda/lib/libopenblas.so.0", None),
+        ("/venv/site-packages/libopenblas.so", None),
+        ("/usr/lib/x86_64-linux-gnu/openblas/libblas.so.3", None),
+    ],
+)
+def test_whose_a_library_is(library: str, package: str | None) -> None:
+    assert machine.package_of(library) == package
+
+
+def test_every_library_is_told_with_its_owner() -> None:
+    blas = SOUND["blas"]["libraries"][0]
+    libraries = [blas, blas | {"package": None, "library": "mkl"}]
+    packages = SOUND["packages"] | dict.fromkeys(machine.OPTIONAL)
+    found = SOUND | {"packages": packages, "blas": SOUND["blas"] | {"libraries": libraries}}
+    told = [words for name, words in _lines(found) if name == "BLAS"]
+    assert told == [
+        "openblas 0.3.30 of numpy, kernels Haswell, 8 threads",
+        "mkl 0.3.30, kernels Haswell, 8 threads",
+    ]
 
 
 def test_the_list_of_packages_is_that_of_the_project() -> None:

@@ -98,7 +98,7 @@ def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data
         ("tune {data} --target", "--target"),
         ("tune {data} --target y --model logistic", "'--model': 'logistic' is not one of auto, linear"),
         ("tune {data} --target y --cv five", "'five' is neither auto, nor loo, nor a number of folds"),
-        ("tune {data} --target y --cv 1", "1 folds: at least 2 are needed"),
+        ("tune {data} --target y --cv 1", "give at least 2 folds"),
         ("tune {data} --target y --rule best", "'--rule': 'best' is not one of min, 1se"),
         ("tune {data} --target y --decays 1,x", "'1,x' is neither a list such as"),
         ("tune {data} --target y --decays -1", "a decay is a number of at least 0"),

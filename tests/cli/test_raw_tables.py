@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import weightdecay as wd
+from weightdecay.cli import dry_run
 
 Run = Callable[..., Any]
 WORDS = ["good", "bad", "fine", "poor", "new", "old"]
@@ -165,25 +167,25 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(
     for name in ("size", "kind", "day", "note", "id"):
         assert any(line.strip().startswith(name) for line in lines), name
     assert "gaps take the median" in done.out and "left out" in done.out
-    assert lines[-1].startswith("Nothing was computed. Next: factorising 78 rows × ")
-    assert lines[-1].endswith(" for 10 folds.")
+    assert lines[-1].startswith("Nothing was computed. The next step would be tuning on 78 rows × ")
+    assert lines[-1].endswith(" columns, 10 folds.")
     assert list(tmp_path.iterdir()) == []
     told = json.loads(run("tune", raw, *words, "--json").out)
     table = wd.read(raw, "y", skip_missing_target=True, weight="w", text=["note"])
     assert (told["rows"], told["target"], told["columns"]) == (78, "y", list(table.columns))
     assert [one["name"] for one in told["plan"]] == [one.name for one in table.plan]
     assert [one["done"] for one in told["plan"]] == [one.done for one in table.plan]
-    assert told["next"].endswith(" for 10 folds") and told["notes"] == list(table.notes)
+    assert told["next"].endswith(" columns, 10 folds") and told["notes"] == list(table.notes)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("", "60 rows × 5 columns for leave-one-out over 60 rows"),
-        ("--cv 4", "for 4 folds"),
+        ("", "60 rows × 5 columns, leave-one-out over 60 rows"),
+        ("--cv 4", "columns, 4 folds."),
         ("--group group", "12 groups of rows are held out whole"),
-        ("--group group", "60 rows × 5 columns for 5 folds"),
-        ("--time-column a --cv 3", "for 3 folds by time"),
+        ("--group group", "60 rows × 5 columns, 5 folds by group."),
+        ("--time-column a --cv 3", "columns, 3 folds by time."),
         ("--time-column a", "60 times: later rows are held out by models of earlier ones"),
         ("--weight w", "60 rows (20 of weight 0), 4 columns, target y"),
     ],
@@ -194,11 +196,22 @@ def test_a_dry_run_tells_the_folds_that_would_be_used(words: str, told: str, run
     assert (done.code, done.err) == (0, "") and told in done.out
 
 
+def test_one_of_a_thing_and_thousands_are_told_as_such(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("x,g,y\n" + "".join(f"{row * 7 % 1201},1,{row * 5 % 13}\n" for row in range(1200)))
+    done = run("tune", file, "--target", "y", "--drop", "g", "--dry-run")
+    assert done.out.splitlines()[0] == f"{file}: 1,200 rows, 1 column, target y"
+    assert "tuning on 1,200 rows × 1 column, leave-one-out over 1,200 rows." in done.out
+    frame = wd.read(file, "y", group="g")
+    told = list(dry_run._lines(replace(frame, times=np.zeros(1200))))
+    assert "1 group of rows is held out whole" in told and any(one.startswith("1 time: later") for one in told)
+
+
 def test_a_dry_run_finds_the_faults_of_the_work(run: Run, data: Path) -> None:
     done = run("tune", data, "--target", "y", "--drop", "group", "--dry-run", "--cv", "61")
     assert (done.code, done.out) == (1, "") and "--cv 61 folds need at least 61 rows" in done.err
     done = run("path", data, "--target", "y", "--drop", "group,w", "--dry-run")
-    assert (done.code, done.err) == (0, "") and "Next: fitting all rows at every decay." in done.out
+    assert (done.code, done.err) == (0, "") and "The next step would be fitting all rows at every decay." in done.out
     assert run("path", data, "--target", "nope", "--dry-run").code == 1
 
 
@@ -230,6 +243,23 @@ def test_a_file_named_like_an_option(run: Run, data: Path, tmp_path: Path, monke
     assert wd.Tuning.from_json(run(*command[1:], "--json").out).decay == wd.Tuning.from_json(done.out).decay
 
 
+def test_a_report_of_json_needs_no_table(run: Run, raw: Path, tmp_path: Path) -> None:
+    """Plan, notes and all numbers of the page are in the JSON: the table may be gone."""
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(raw.read_bytes())
+    words = ["--target", "y", "--skip-missing-target", "--text", "note", "--weight", "w"]
+    done = run("tune", copy, *words, "--json", "--report", tmp_path / "page.html")
+    (tmp_path / "tuning.json").write_text(done.out)
+    copy.unlink()
+    again = run("report", tmp_path / "tuning.json", tmp_path / "again.html")
+    assert (again.code, again.err) == (0, "")
+    first, second = (
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", (tmp_path / name).read_text("utf-8"))
+        for name in ("page.html", "again.html")
+    )
+    assert first == second and "rows are left out" in wd.Tuning.from_json(done.out).notes[-1]
+
+
 def test_findings_name_the_line_of_the_file(run: Run, tmp_path: Path) -> None:
     """Quoted line ends and skipped rows shift lines against rows; the place is the file's."""
     rows = [f'"note\n{row}",{row * 7 % 11},{row * 5 % 13}' for row in range(40)]
@@ -240,3 +270,7 @@ def test_findings_name_the_line_of_the_file(run: Run, tmp_path: Path) -> None:
     words = ["--target", "y", "--drop", "note", "--skip-missing-target"]
     told = [line for line in run("tune", file, *words).out.splitlines() if "WD009" in line]
     assert len(told) == 1 and f"line {2 + 2 * 20} carries" in told[0]
+    # Without the table it is a row of those used, of which there are fewer than in the file.
+    (tmp_path / "tuning.json").write_text(run("tune", file, *words, "--json").out)
+    assert run("report", tmp_path / "tuning.json", tmp_path / "page.html").code == 0
+    assert "row 20 of those used carries" in (tmp_path / "page.html").read_text("utf-8")

@@ -78,7 +78,7 @@ def test_long_work_shows_one_line_that_goes_away(
     done = run("tune", data, *PLAIN, "--json")
     seen = terminal.seen()
     assert (done.code, done.out) == (0, expected)
-    assert "0/3 -:--:-- factorising 60 rows × 4 columns for leave-one-out over 60 rows" in words(seen)
+    assert "0/3 -:--:-- tuning on 60 rows × 4 columns, leave-one-out over 60 rows" in words(seen)
     assert "3/3" in words(seen) and "best decay" in words(seen)
     assert seen.rstrip().endswith("\x1b[2K"), "the line is wiped at the end"
     # Nothing but the one line: every line end is followed by a way back up.
@@ -96,13 +96,13 @@ def test_a_step_that_takes_long_shows_the_line_by_itself(terminal: Terminal, mon
     monkeypatch.setattr(progress, "PATIENCE", 0.05)
     monkeypatch.setattr(sys, "stderr", terminal.stream)
     line = progress.ProgressLine()
-    line.start(3, "factorising [red]much[/]")
+    line.start(3, "tuning on [red]much[/]")
     end = time.monotonic() + 60
     seen = ""
-    while "factorising" not in seen and time.monotonic() < end:
+    while "tuning on" not in seen and time.monotonic() < end:
         time.sleep(0.05)
         seen += words(terminal.seen())
-    assert "0/3 -:--:-- factorising [red]much[/]" in seen
+    assert "0/3 -:--:-- tuning on [red]much[/]" in seen
     line.finish()
     line.finish()
     assert terminal.seen().endswith("\x1b[2K")

@@ -30,8 +30,8 @@ def in_python(data: Path, *, model: dict[str, Any], work: dict[str, Any], **read
 
 
 def bare(tuning: wd.Tuning) -> wd.Tuning:
-    """Without what the command line alone knows."""
-    return replace(tuning, source="", target_names=(), command="")
+    """Without what is known of the table alone."""
+    return replace(tuning, source="", target_names=(), command="", notes=())
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,10 @@ def test_weights_and_groups_are_the_doors(
     tuning = wd.Tuning.from_json(done.out)
     assert bare(tuning) == in_python(data, model={}, work=work, **read)
     assert tuning.columns == ("a", "b", "c", "d")
+    assert (
+        tuning.notes
+        == wd.read(data, "y", drop=[one for one in ("w", "group") if one not in read.values()], **read).notes
+    )
 
 
 def test_json_is_one_object_that_comes_back_with_the_decay_on_top(run: Run, data: Path) -> None:
@@ -253,8 +257,12 @@ def test_scores_read_the_same_in_verdict_and_table(run: Run, data: Path) -> None
     (told,) = (line for line in out.splitlines() if line.startswith("Use decay"))
     (used,) = (line for line in out.splitlines() if "in use" in line)
     score = used.split()[1]
-    assert float(score) < 0 and f"held-out neg_mean_absolute_error {score} ±" in told
-    assert "−" not in out.partition("held-out neg")[2]
+    assert float(score) > 0 and f"held-out mean absolute error {score} ±" in told
+    assert "neg" not in out and "−" not in out
+    out = run("tune", data, *PLAIN, "--cv", "4", "--scoring", "r2").out
+    (told,) = (line for line in out.splitlines() if line.startswith("Use decay"))
+    (used,) = (line for line in out.splitlines() if "in use" in line)
+    assert 0 < float(used.split()[1]) < 1 and f"held-out r2 {used.split()[1]} ±" in told
 
 
 def test_rows_of_weight_0_are_counted(run: Run, data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -80,6 +81,51 @@ def test_another_rule_tells_the_best_too() -> None:
         f"Use decay = {brief(tuning.decay)} (rule 1se; held-out loss {brief(tuning.mean[at])} ± "
         f"{brief(tuning.standard_error[at])}, 4 folds; the best is {brief(tuning.mean[tuning.best])} at 0.1)."
     )
+
+
+def test_what_another_rules_decay_costs_is_told_and_against_what() -> None:
+    tuning = tuned(FakeProblem((valley(0.1),), noise=0.1), rule="1se")
+    at = int(np.flatnonzero(tuning.decays == tuning.decay)[0])
+    excess, paired = tuning.mean[at] / tuning.mean[tuning.best] - 1, tuning.paired[at]
+    _, second, third, _ = lines(tuning)
+    assert tuning.decay > tuning.window[1] and excess > 0.01
+    match = re.search(
+        r"\. The decay in use, (\S+), lies outside of the 1 % window and changes the held-out loss by \+(\S+) % "
+        r"\((\S+) standard errors\) against the best\.$",
+        second,
+    )
+    assert match is not None and match[1] == brief(tuning.decay)
+    assert float(match[2]) == pytest.approx(100 * excess, rel=0.1)
+    assert float(match[3]) == pytest.approx((tuning.mean[at] - tuning.mean[tuning.best]) / paired, abs=0.051)
+    assert third.startswith("Untuned, against the best (0.1), no decay changes the held-out loss by ")
+    # Of the best itself there is nothing to tell, and inside of the window only the cost.
+    best = lines(tuned(FakeProblem((valley(0.1),), noise=0.1)))
+    assert "in use" not in best[1] and best[2].startswith("Untuned, no decay changes")
+    inside = lines(replace(tuning, window=(0.0, math.inf)))[1]
+    assert inside.startswith("Decay hardly matters here: any decay")
+    assert f" The decay in use, {brief(tuning.decay)}, changes the held-out loss by +" in inside
+    unknown = lines(replace(tuning, plausible=(0.0, math.inf)))[1]
+    assert unknown.startswith("These data cannot tell: ") and "lies outside of the 1 % window" in unknown
+    untried = lines(replace(tuning, decay=5e5))[1]
+    assert untried.endswith(". The decay in use, 500000, lies outside of the 1 % window.")
+    scored = lines(replace(tuning, scoring="−r2"))[1]
+    assert f"changes the held-out r2 by -{tuning.mean[at] - tuning.mean[tuning.best]:.2g} (" in scored
+
+
+@pytest.mark.parametrize("name", ["neg_mean_absolute_error", "neg_root_mean_squared_error"])
+def test_a_score_that_is_a_loss_turned_round_is_told_as_that_loss(name: str) -> None:
+    loss = tuned(FakeProblem((valley(0.1),), noise=0.1))
+    scored = replace(loss, scoring=f"−{name}")
+    words = name.removeprefix("neg_").replace("_", " ")
+    assert scored.metric == words and scored.scored and not scored.larger_is_better
+    assert scored.as_metric(loss.mean) is loss.mean
+    for told, plain in zip(lines(scored)[::2], lines(loss)[::2], strict=True):
+        assert told == plain.replace("held-out loss", f"held-out {words}")
+    record = json.loads(scored.to_json())
+    assert record["scoring"] == f"−{name}" and record["losses"] == loss.losses.tolist()
+    turned = replace(loss, scoring="−explained_variance")
+    assert turned.metric == "explained variance" and turned.larger_is_better
+    assert turned.as_metric(2.0) == -2.0 and str(turned.as_metric(0.0)) == "0.0"
 
 
 def test_a_rules_decay_that_was_not_tried_gets_no_loss_of_its_neighbour() -> None:

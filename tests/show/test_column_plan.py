@@ -68,7 +68,7 @@ def test_a_long_plan_is_folded_away_and_cut():
     plan = tuple(ColumnPlan(f"c{k}", "number", (f"c{k}",), 0, "taken as it is") for k in range(1000))
     page = assert_harmless(html(tuning(decays=GRID[::8], plan=plan)))
     assert len(page.table(CAPTION).rows) == 200
-    assert "The first 200 of 1000; the JSON has them all." in page.words()
+    assert "The first 200 of 1,000; the JSON has them all." in page.words()
     summaries = [text for where, text in page.texts if where == "summary"]
     assert f"{CAPTION}: 1000 numbers" in summaries
     short = assert_harmless(html(tuning(decays=GRID[::8], plan=PLAN)))
@@ -122,6 +122,12 @@ def test_a_tuning_tells_its_columns_below_the_data():
     assert "1 number" not in told(wd.terminal.tuning(replace(record, plan=(plain,))))
     gaps = replace(plain, missing=2)
     assert told(wd.terminal.tuning(replace(record, plan=(plain, gaps)))).splitlines()[0] == "2 numbers"
+
+
+def test_a_tuning_tells_what_was_done_when_its_rows_were_read():
+    record = replace(tuning(decays=GRID[::8]), notes=("2 rows are left out",))
+    assert told(wd.terminal.tuning(record)).splitlines()[:2] == ["2 rows are left out", ""]
+    assert told(wd.terminal.tuning(replace(record, notes=()))).startswith("Use decay")
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))

@@ -19,6 +19,7 @@ from show.pages import assert_harmless
 from show.records import GRID, tuning
 from weightdecay.records.later import Known
 from weightdecay.records.tuning import Tuning
+from weightdecay.records.verdict import relative
 from weightdecay.show.choices import choices
 from weightdecay.show.decay_axis import decay_axis
 from weightdecay.show.report import html
@@ -66,11 +67,15 @@ def test_each_criterion_chooses_the_decay_of_its_least_value_and_pays_the_differ
         ("generalised cross-validation (gcv)", 3),
         ("restricted marginal likelihood (evidence)", 30),
     ):
-        decay, loss, excess, paired, _ = (None if value is None else float(value) for _, value in rows[name][1:])
+        decay, loss, excess, share, paired, _ = (None if value is None else float(value) for _, value in rows[name][1:])
+        assert share == excess / min(told["mean"])
         assert (decay, loss, paired) == (told["decays"][at], told["mean"][at], told["paired"][at])
         assert excess == told["mean"][at] - min(told["mean"])
     for habit in told["references"]:
-        _, decay, loss, excess, paired, _ = rows[f"untuned: {habit['name']}"]
+        _, decay, loss, excess, share, paired, _ = rows[f"untuned: {habit['name']}"]
+        # What is read is what the verdict says.
+        assert share[0] == relative(float(excess[1]), min(told["mean"]))
+        assert math.isinf(float(habit["decay"])) or f"by {share[0]} (" in record.verdict
         assert [float(one[1]) for one in (decay, loss, paired)] == [
             float(habit[k]) for k in ("decay", "mean", "paired")
         ]

@@ -142,6 +142,33 @@ def test_degrees_of_freedom_are_not_read_off_between_decays_far_apart():
     assert list(labels.values()) == [df_label(df) for df in record.df]
 
 
+def test_degrees_of_freedom_that_read_the_same_are_told_once():
+    record = a_path(decays=np.geomspace(1e-9, 1e3, 49))
+    labels = list(top_labels(plots.path(record, ax=axes())).values())
+    assert labels[0] == "8.0" and len(labels) == len(set(labels)) > 1
+
+
+def test_coefficients_per_standard_deviation_are_drawn_and_ranked_so():
+    record, scale = a_path(), np.array([1000.0, *np.ones(7)])
+    ax = plots.path(record, ax=axes(), top=1, scale=scale)
+    assert ax.get_ylabel().startswith("per standard deviation") and plots.path(record).get_ylabel() == "coefficient"
+    assert "column 0" in [one.get_text() for one in ax.texts]
+    curves = [one.get_ydata() for one in ax.get_lines() if one.get_linewidth() == 1.5]
+    np.testing.assert_array_equal(curves, [record.coef[:, 0] * 1000.0])
+    several = replace(record, coef=np.stack([record.coef, 2 * record.coef], axis=1))
+    lines = [one.get_ydata() for one in plots.path(several, ax=axes(), top=16, scale=scale).get_lines()]
+    assert any(np.array_equal(one, 2000.0 * record.coef[:, 0]) for one in lines)
+    with pytest.raises(ValueError, match=r"scale has shape \(3,\), expected \(8,\): one standard deviation for each"):
+        plots.path(record, ax=axes(), scale=np.ones(3))
+
+
+def test_the_zero_line_does_not_run_through_names():
+    record = a_path()
+    ax = plots.path(record, ax=axes())
+    (zero,) = (one for one in ax.get_lines() if list(one.get_ydata()) == [0, 0])
+    assert zero.get_xdata()[0] == record.decays.min() > ax.get_xlim()[0]
+
+
 @pytest.mark.parametrize(
     "decays", [[0.0, *GRID, math.inf], [0.0, *GRID, 1e7], np.geomspace(1e-4, 1e3, 15), [1e-3, 1e3]]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.later import Known
 from weightdecay.records.tuning import Trial, Tuning
-from weightdecay.records.verdict import brief
+from weightdecay.records.verdict import brief, relative
 from weightdecay.show import terminal
 from weightdecay.show.report import html, report
 from weightdecay.show.sanitize import for_html, shortened
@@ -63,12 +64,14 @@ def test_page_json_and_terminal_show_the_same_numbers(decays):
         "decay": told["decays"],
         "mean": told["mean"],
         "standard error": told["standard_error"],
-        "paired": told["paired"],
+        "paired standard error": told["paired"],
         "degrees of freedom": told["path"]["df"],
-        "training": told["path"]["train_loss"],
+        "training loss": told["path"]["train_loss"],
         "gcv": told["opinions"]["gcv"],
     }
-    assert page.table("Held-out").header == [*columns, ""]
+    assert page.table("Held-out").header == [*columns, "remark"]
+    for name in ("paired standard error", "degrees of freedom", "training loss", "gcv"):
+        assert re.search(rf"(?i)(The )?{name} (is|are) ", page.words())
     for name, values in columns.items():
         np.testing.assert_array_equal(page.column("Held-out", name), [number(value) for value in values])
     chosen = told["path"]["decays"].index(told["decay"])
@@ -82,7 +85,11 @@ def test_page_json_and_terminal_show_the_same_numbers(decays):
     for sheet in page.tables:
         for row in sheet.rows:
             shown = [(text, float(value)) for text, value in row if value is not None]
-            assert all(text == (f"{100 * value:.0f} %" if "%" in text else brief(value)) for text, value in shown)
+            assert all(
+                text in (brief(value), f"{100 * value:.0f} %", relative(value * told["mean"][record.best], least))
+                for text, value in shown
+                for least in (told["mean"][record.best],)
+            )
     console = Console(width=200, color_system=None)
     with console.capture() as capture:
         console.print(terminal.tuning(record))
@@ -152,7 +159,7 @@ def test_a_thousand_columns_and_a_hundred_decays_stay_under_500_kilobytes(name):
     page = assert_harmless(text)
     assert len(page.table("Held-out").rows) == 100
     assert len(page.table("Coefficients").rows) == 201
-    assert "The 200 largest of 1000" in page.words()
+    assert "The 200 largest of 1,000" in page.words()
 
 
 def test_the_largest_coefficients_are_kept():
@@ -171,7 +178,7 @@ def test_two_hundred_targets_are_summed_up():
     page = assert_harmless(text)
     headings = [text for where, text in page.texts if where == "h2"]
     assert headings == ["All targets together", *(f"Target {k}" for k in range(1, 4)), "How this was found"]
-    assert "197 more targets are not shown here" in page.words()
+    assert "197 more targets not shown here" in page.words()
     curve = [sheet for sheet in page.tables if sheet.caption.startswith("Held-out")][1]
     assert [float(row[1][1]) for row in curve.rows] == record.targets[0].mean.tolist()
 

@@ -70,10 +70,14 @@ def test_a_sign_that_differs_by_fold_is_marked():
     record = tuning(X, y, GRID[::8], diagnosed=True)
     found = record.diagnostics
     page = assert_harmless(html(record))
-    marks = [row[-1][0] for row in page.table("Coefficients").rows[1:]]
+    marks = page.texts_of("Coefficients", "sign between folds")[1:]
     differs = [low < 0 < high for low, high in zip(found.fold_low, found.fold_high, strict=True)]
     assert set(differs) == {True, False}
-    assert marks == ["sign differs" if one else "" for one in differs]
+    assert marks == ["differs" if one else "" for one in differs]
+    # Where no sign differs there is no such column.
+    alike = replace(found, fold_low=np.abs(found.fold_low), fold_high=np.abs(found.fold_high))
+    page = assert_harmless(html(replace(record, later=Known({}, record.path, (), alike))))
+    assert page.table("Coefficients").header[-1] == "per standard deviation"
 
 
 def test_undefined_folds_and_scales_are_left_empty():
@@ -95,13 +99,77 @@ def test_the_numbers_at_a_glance():
     assert {name: float(value) for name, value in page.glance.items()} == {
         "decay in use": record.decay,
         "held-out mean squared error": record.mean[record.best],
-        "held-out R²": found.r2,
+        "typical error": math.sqrt(record.mean[record.best]),
+        "held-out R² (5 folds)": found.r2,  # leave-one-out has models of other folds beside it
         "effective degrees of freedom": found.df,
         "rows": record.n_rows,
     }
     assert f"± {brief(record.standard_error[record.best])}" in page.words() and "of 8 columns" in page.words()
     scored = replace(record, scoring="−r2", mean=record.mean / record.mean.max() - 1)
-    assert float(assert_harmless(html(scored)).glance["held-out r2"]) == -scored.mean.min()
+    told = assert_harmless(html(scored)).glance
+    assert float(told["held-out r2"]) == -scored.mean.min() and "typical error" not in told
+    # A score that is a loss turned round is told as the loss, with the name of what it measures.
+    loss = assert_harmless(html(replace(record, scoring="−neg_mean_squared_error", target_names=("mass",))))
+    assert float(loss.glance["held-out mean squared error"]) == record.mean[record.best]
+    assert float(loss.glance["typical error of mass"]) == math.sqrt(record.mean[record.best])
+    assert "neg_" not in loss.words().split("How this was found")[0]
+    folds = assert_harmless(html(replace(record, cv=found.folds)))
+    assert float(folds.glance["held-out R²"]) == found.r2
+
+
+def test_degrees_of_freedom_are_told_against_what_there_can_be():
+    record = tuning(decays=GRID[::8], diagnosed=True)
+    fewer = replace(record.diagnostics, rank=6.0000001)
+    page = assert_harmless(html(replace(record, later=Known({}, record.path, (), fewer))))
+    assert "of at most 6 in 8 columns" in page.words()
+    unknown = replace(record.diagnostics, rank=math.nan)
+    page = assert_harmless(html(replace(record, later=Known({}, record.path, (), unknown))))
+    assert "of 8 columns" in page.words() and "at most" not in page.words()
+
+
+def test_captions_tell_what_the_models_of_folds_have_learned_from():
+    record = tuning(decays=GRID[::8], diagnosed=True, plan=PLAN)
+    for folds, words in (
+        ("10 folds", "Bars are the range over models that each leave out one of 10 folds. They show how stable"),
+        ("5 folds by time", "models that each learned from the rows before one of 5 folds by time."),
+        ("1 given fold", "Crosses are the only model of 1 given fold. One model tells nothing of stability."),
+    ):
+        found = replace(record.diagnostics, folds=folds)
+        page = assert_harmless(html(replace(record, later=Known({}, record.path, (), found))))
+        assert words in page.words()
+        assert words.partition("models")[2] in page.words().partition("Lowest and highest are of")[2]
+        assert page.words().count("A model whose rows lack a category or a word has 0 for it.") == 2
+        numbers = assert_harmless(html(replace(record, plan=PLAN[:2], later=Known({}, record.path, (), found))))
+        assert "lack a category" not in numbers.words()
+
+
+def test_the_path_is_drawn_in_the_unit_of_the_coefficients_above_it():
+    X, y = data()
+    X[:, 3] *= 1000.0  # least in the unit of its column
+    record = tuning(X, y, GRID[::8], diagnosed=True)
+    page = assert_harmless(html(record))
+    (picture,) = (one for one in page.pictures() if b"per standard deviation<" in one and b"decay \xce\xbb" in one)
+    assert b"column 3" in picture
+    assert "Every coefficient, per standard deviation of the column, against the decay" in page.words()
+    plain = assert_harmless(html(tuning(X, y, GRID[::8])))
+    assert "Every coefficient, in the units of the columns, against the decay" in plain.words()
+
+
+def test_what_was_done_when_the_rows_were_read_is_told():
+    record = replace(tuning(decays=GRID[::8]), notes=("2 rows are left out", "<b>odd</b>\x1b"))
+    page = assert_harmless(html(record))
+    assert "What was done when the rows were read" in titles(page)
+    told = [text for where, text in page.texts if where == "p"]
+    assert told[-2:] == ["2 rows are left out", "<b>odd</b>\ufffd"]
+    many = assert_harmless(html(replace(record, notes=tuple(f"note {k}" for k in range(31)))))
+    assert "note 29" in many.words() and "1 more note; the JSON has all." in many.words()
+    assert "when the rows were read" not in assert_harmless(html(tuning(decays=GRID[::8]))).words()
+
+
+def test_on_paper_nothing_says_that_it_is_folded_away():
+    style = next(text for where, text in assert_harmless(html(tuning(decays=GRID[::8]))).texts if where == "style")
+    paper = style.partition("@media print")[2]
+    assert "summary { list-style: none" in paper and "content-visibility: visible" in paper
 
 
 def test_the_parts_of_the_page_stand_in_their_order():
@@ -117,7 +185,8 @@ def test_the_parts_of_the_page_stand_in_their_order():
     captions = [text for where, text in page.texts if where == "figcaption"]
     assert len(captions) == 4
     assert any(
-        f"Held-out R² {brief(tuning(decays=GRID[::8], diagnosed=True).diagnostics.r2)}" in one for one in captions
+        f"Held-out R² {brief(tuning(decays=GRID[::8], diagnosed=True).diagnostics.r2)} (5 folds)." in one
+        for one in captions
     )
 
 
@@ -126,10 +195,10 @@ def test_captions_claim_no_more_than_is_drawn():
         return "\n".join(text for where, text in assert_harmless(html(record)).texts if where == "figcaption")
 
     few = captions(tuning(decays=GRID[::8], diagnosed=True))
-    assert "Every coefficient, in" in few and "Every row is a point" in few
+    assert "Every coefficient, per standard deviation" in few and "Every row is a point" in few
     X, y = data(n=500, p=40)
     many = captions(tuning(X, y, GRID[::8], diagnosed=True))
-    assert "The largest coefficients at the decay in use, in" in many and "The 25 largest of 40 coefficients" in many
+    assert "The largest coefficients at the decay in use, per" in many and "The 25 largest of 40 coefficients" in many
     assert re.search(r"\d+ of 500 rows are points, the largest residuals among them;", many)
     # Of a million rows the record holds some: the largest residuals need not be among them.
     assert re.search(r"\d+ of 1,000,000 rows are points;", captions(wide(20, 5, "c{}")))
@@ -234,8 +303,8 @@ def test_all_of_a_thousand_columns_and_a_hundred_decays_stays_under_500_kilobyte
     assert len(page.table("Held-out").rows) == 100
     assert len(page.table("Coefficients").rows) == 201
     rows = page.table("What became").rows
-    assert len(rows) > (150 if name == "column {}" else 25) and f"The first {len(rows)} of 1000" in page.words()
-    assert "The 200 largest of 1000" in page.words()
+    assert len(rows) > (150 if name == "column {}" else 25) and f"The first {len(rows)} of 1,000" in page.words()
+    assert "The 200 largest of 1,000" in page.words()
     effect = np.abs(record.diagnostics.coef * record.diagnostics.scale)
     shown = set(page.column("Coefficients", "coefficient")[1:])
     assert shown == set(record.diagnostics.coef[np.argsort(-effect)[:200]].tolist())
@@ -293,7 +362,7 @@ def test_a_real_tuning_shows_its_own_model(repository, tmp_path):
     page = assert_harmless(wd.report(record, tmp_path / "out.html").read_text(encoding="utf-8"))
     np.testing.assert_allclose(page.column("Coefficients", "coefficient")[1:], record.model.coef_, rtol=1e-9)
     assert titles(page)[:3] == ["Coefficients", "Held-out residuals", "Opinions side by side"]
-    assert float(page.glance["held-out R²"]) == record.diagnostics.r2
+    assert float(page.glance["held-out R² (10 folds)"]) == record.diagnostics.r2
 
 
 def test_the_hand_made_diagnostics_are_refits():

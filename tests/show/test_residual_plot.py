@@ -76,6 +76,30 @@ def test_a_residual_far_out_stands_at_the_edge_and_is_told():
     assert legend(ax)[-2:] == ["1 more row, down to -900", "2 more rows, up to 2000"]
 
 
+def test_a_prediction_far_out_stands_at_the_edge_and_is_told():
+    record = found()
+    fitted = record.fitted.copy()
+    fitted[0], fitted[-1] = -5000.0, 7000.0
+    edges = np.array([fitted[0], *record.edges[1:-1], fitted[-1]])
+    ax = drawn(replace(record, fitted=fitted, edges=edges))
+    left, right = ax.get_xlim()
+    assert -100 < left < record.fitted[1] and record.fitted[-2] < right < 100
+    assert [y for _, y in marks(ax, "<")] == [record.residual[0]] and [y for _, y in marks(ax, ">")] == [
+        record.residual[-1]
+    ]
+    assert all(left < x < right for x, _ in (*marks(ax, "<"), *marks(ax, ">")))
+    assert len(marks(ax, "o")) == 118
+    assert legend(ax)[-2:] == ["1 more row, predicted down to -5000", "1 more row, predicted up to 7000"]
+
+
+def test_a_group_with_an_outlier_does_not_flatten_the_others():
+    record = found()
+    quantiles, residual = record.quantiles.copy(), record.residual.copy()
+    quantiles[-1, 0] = residual[-1] = -5000.0
+    bottom, top = drawn(replace(record, quantiles=quantiles, residual=residual)).get_ylim()
+    assert -100 < bottom < record.quantiles[:, 0].min() and top > record.quantiles[:, 4].max()
+
+
 def test_many_rows_are_thinned_but_for_the_largest_residuals():
     record = found(900)
     ax = drawn(record, most=200)
@@ -126,7 +150,9 @@ def test_the_legend_hides_nothing(size):
     record = found()
     residual = record.residual.copy()
     residual[60] = 1e6
-    ax = drawn(replace(record, residual=residual), size)
+    fitted = record.fitted.copy()
+    fitted[-1] = 1e6
+    ax = drawn(replace(record, residual=residual, fitted=fitted), size)
     box = ax.get_legend().get_window_extent()
     assert box.y0 >= ax.bbox.y1 - 1 and box.y1 <= ax.figure.bbox.y1 + 1 and box.x1 <= ax.figure.bbox.x1 + 1
 

@@ -153,7 +153,8 @@ def test_words_that_recur_among_numbers_are_all_named(refusal: Refusal) -> None:
         records[row][0] = "refused" if row % 4 else "unknown"
     sentence = refusal(csv_of(records))
     assert "holds the texts 'refused' (5 lines) and 'unknown' (5 lines), first 'refused' in line 11" in sentence
-    assert "leave the field empty where there is no value" in sentence and sentence.endswith("--drop a")
+    assert "leave the field empty where there is no value or name such a word with --missing" in sentence
+    assert "--missing refused,unknown" in sentence and sentence.endswith("--drop a")
 
 
 def test_one_word_that_recurs_among_numbers(refusal: Refusal) -> None:
@@ -167,7 +168,10 @@ def test_a_slip_among_dates(refusal: Refusal) -> None:
     rows = "".join(f"2024-01-{row + 10},{row}\n" for row in range(9))
     for field in ("2024-02-30", "2024-13-01", "soon", "2024-01-01T25:00", "2024-01-01T10:61", "01/02/2024"):
         sentence = refusal(f"d,y\n{rows}{field},3\n")
-        assert "column 'd' of " in sentence and f"holds {field!r}, which is no date, among dates (line 11)" in sentence
+        assert (
+            "column 'd' of " in sentence
+            and f"holds {field!r}, which is no date that can be read, among dates (line 11)" in sentence
+        )
         assert "write it as YYYY-MM-DD, leave it empty, or leave the column out with --drop d" in sentence
 
 
@@ -271,3 +275,44 @@ def test_a_row_without_a_group(marker: str, refusal: Refusal) -> None:
 
 def test_truth_values_mixed_with_numbers_are_text(refusal: Refusal) -> None:
     assert "'true' (line 2" in refusal("a,y\ntrue,1\n0,2\n1,3\n")
+
+
+def test_all_columns_at_fault_are_told_at_once(refusal: Refusal) -> None:
+    records = table("a", "b", "c", "d", "y")
+    records[3][0], records[5][1], records[6][2], records[7][2] = "oops", "what", "inf", "1e999"
+    sentence = refusal(csv_of(records))
+    assert "column 'a' of " in sentence and "holds the text 'oops' (line 4); correct that line, or leave" in sentence
+    assert sentence.endswith(
+        "; 2 other columns have faults too: 'b' ('what' in line 6), 'c' ('inf' in line 7); --drop a,b,c leaves all of "
+        "them out"
+    )
+    records[3][0] = "1"
+    assert "1 other column has a fault too: 'c' ('inf' in line 7)" in refusal(csv_of(records))
+
+
+def test_roles_at_fault_are_told_with_the_columns(refusal: Refusal) -> None:
+    records = table("w", "g", "t", "a", "y")
+    for record in records[1:]:
+        record[0] = "1"
+    records[2][4], records[3][0], records[4][1], records[5][2], records[6][3] = "NA", "-1", "", "soon", "oops"
+    sentence = refusal(csv_of(records), weight="w", group="g", time="t")
+    assert sentence.startswith("target column 'y' of ") and "has no value in line 3" in sentence
+    assert sentence.endswith(
+        "4 other columns have faults too: weight column 'w', group column 'g', time column 't', 'a' ('oops' in line 7)"
+    )
+    # Which rows are left out is not known where the target is at fault.
+    records[2][4] = "oops"
+    assert "other column" not in refusal(csv_of(records), weight="w", skip_missing_target=True)
+
+
+def test_very_many_columns_at_fault_make_a_short_sentence(refusal: Refusal) -> None:
+    records = table(*(f"c{place}" for place in range(3000)), "y", rows=5)
+    records[2][:3000] = ["oops"] * 3000
+    sentence = refusal(csv_of(records))
+    assert "2,999 other columns have faults too: 'c1' ('oops' in line 3), " in sentence and "and 2,994 more" in sentence
+    assert len(sentence) < 600
+
+
+def test_both_decimal_marks_in_several_columns(refusal: Refusal) -> None:
+    rows = "".join(f"{row},5;{row},5;{row}\n" for row in range(9))
+    assert "1 other column has a fault too: 'b' ('2.5' in line 11)" in refusal(f"a;b;y\n{rows}2.5;2.5;1\n")

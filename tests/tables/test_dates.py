@@ -51,23 +51,121 @@ def test_what_is_no_date_is_none(text: str) -> None:
     assert dates.parsed(pl.Series([text, "2024-01-01T00:00"]))[0] is None
 
 
+DAYS = pd.Series(pd.to_datetime("2023-01-27") + pd.to_timedelta(np.arange(40) * 31, unit="D"))
+# What pandas reads by the form beside it.
+WRITTEN = {
+    "%d/%m/%Y": "day first",
+    "%d-%m-%Y": "day first",
+    "%d.%m.%Y": "day first",
+    "%d.%m.%Y %H:%M": "day first",
+    "%m/%d/%Y": "month first",
+    "%m-%d-%Y": "month first",
+    "%m/%d/%Y %I:%M %p": "month first",
+    "%m/%d/%Y %I:%M:%S %p": "month first",
+    "%b %d %Y": "month named",
+    "%B %d, %Y": "month named",
+    "%d %b %Y": "month named",
+    "%d-%b-%Y": "month named",
+    "%d%b%Y": "month named",
+    "%A, %d %B %Y": "month named",
+    "%a %b %d, %Y %H:%M": "month named",
+    "%Y.%m.%d": "",
+    "%Y-%m-%d %I:%M %p": "",
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_dates_of_every_form_as_pandas_reads_them(written: str) -> None:
+    moments = DAYS + pd.to_timedelta(np.arange(40) * 37 * ("%M" in written), unit="min")
+    texts = moments.dt.strftime(written)
+    expected = (pd.to_datetime(texts, format=written) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    encoder, encoded = encode(pl.DataFrame({"d": texts.to_list()}))
+    days = encoded.matrix[:, encoder.names.index("d in days")]
+    np.testing.assert_allclose(days, expected, rtol=0, atol=1e-9)
+    assert encoder.recipes[0].form == WRITTEN[written]  # type: ignore[attr-defined]
+    # New rows are read in the form that was learned, whichever they are.
+    for row in range(40):
+        matrix, notes = encoder.apply(pl.DataFrame({"d": [texts[row]]}))
+        assert matrix[0].tolist() == encoded.matrix[row].tolist() and notes == ()
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("texts", "expected"),
     [
-        *("31/12/2024", "12-31-24", "31.12.2024", "1/2/2024 10:30", "12/31/2024 1:30 PM", "2024.12.31"),
-        *("Jan 5 2024", "January 5, 2024", "5 Jan 2024", "05-Jan-24", "Friday, 5 January 2024", "5th March 2024"),
+        (["1/2/2024", "13/2/2024"], [date(2024, 2, 1), date(2024, 2, 13)]),
+        (["1/2/2024", "2/13/2024"], [date(2024, 1, 2), date(2024, 2, 13)]),
+        (["1.2.2024", "3.4.2024"], [date(2024, 2, 1), date(2024, 4, 3)]),
+        (["1.2.2024", "3.14.2024"], [date(2024, 1, 2), date(2024, 3, 14)]),
+        (["1st March 2024", "Mar 2nd, 2024"], [date(2024, 3, 1), date(2024, 3, 2)]),
+        (["Sept. 5, 2024", "sat 7 SEPTEMBER 2024"], [date(2024, 9, 5), date(2024, 9, 7)]),
+        # A year first can be nothing else.
+        (["2024-03-01", "21/3/2024", "22/3/2024"], [date(2024, 3, 1), date(2024, 3, 21), date(2024, 3, 22)]),
     ],
 )
-def test_dates_in_other_forms(text: str) -> None:
-    assert dates.in_other_form([text] * 10)
-    assert encode(pl.DataFrame({"d": [text, f"{text}"] * 5, "x": range(10)}))[0].plan[0].kind == "dropped"
+def test_the_order_is_that_of_the_whole_column(texts: list[str], expected: list[date]) -> None:
+    form = dates.form_of(pl.Series(texts))
+    assert form is not None
+    assert dates.parsed(pl.Series(texts), form).to_list() == expected
+
+
+@given(st.lists(st.dates(date(1900, 1, 1), date(2099, 12, 31)), min_size=1, max_size=12), st.sampled_from("/-."))
+def test_the_order_is_never_guessed(days: list[date], mark: str) -> None:
+    """What is read is what was meant, whichever it was; where that is open, only dates with points are read."""
+    texts = {
+        order: [mark.join(order.format(d=one.day, m=one.month, y=one.year).split()) for one in days]
+        for order in ("{d} {m} {y}", "{m} {d} {y}")
+    }
+    for order, written in texts.items():
+        form = dates.form_of(pl.Series(written))
+        clear = any(one.day > 12 for one in days)
+        if clear:
+            assert form is not None and dates.parsed(pl.Series(written), form).to_list() == days
+        else:
+            assert form == ("day first" if mark == "." else None), order
 
 
 @pytest.mark.parametrize(
-    "text", ["May", "1/2", "10-20", "Mark 5", "1.2.3", "March", "12 Jan", "B 5 2024", "2024-01-01"]
+    ("texts", "told"),
+    [
+        (["1/2/2024", "2/1/2024", "3/4/2024"], "day and month cannot be told apart"),
+        (["13/2/2024", "2/13/2024"], "day and month cannot be told apart"),
+        (["12-31-24", "1-5-24"], "years of two digits have no century"),
+        (["31.12.24", "1.12.24"], "years of two digits have no century"),
+        (["05-Jan-24", "6-Feb-24"], "years of two digits have no century"),
+        (["Jan 5 '24", "Feb 5 '24"], "years of two digits have no century"),
+    ],
+)
+def test_dates_that_are_unclear_are_left_out_with_the_reason(texts: list[str], told: str) -> None:
+    plan = encode(pl.DataFrame({"d": texts * 6, "x": range(6 * len(texts))}))[0].plan[0]
+    assert (plan.kind, plan.made) == ("dropped", ())
+    assert plan.done == (
+        f"left out: dates such as {texts[0]!r} are not of ISO 8601, and {told}; write them as YYYY-MM-DD"
+    )
+
+
+def test_the_order_is_told() -> None:
+    frame = pl.DataFrame(
+        {"d": ["13/2/2024", "1/2/2024"], "m": ["2/13/2024", "2/1/2024"], "n": ["1 Feb 2024", "3 Feb 2024"]}
+    )
+    done = [one.done for one in encode(frame)[0].plan]
+    assert done[0].startswith("read with the day first; days since 1970-01-01")
+    assert done[1].startswith("read with the month first; days since 1970-01-01")
+    assert done[2].startswith("days since 1970-01-01")
+
+
+@pytest.mark.parametrize("slip", ["30/2/2024", "soon", "13/13/2024", "1/2/24"])
+def test_a_slip_among_dates_of_a_form(slip: str) -> None:
+    with pytest.raises(ValueError, match=rf"column 'd' holds '{slip}', which is no date that can be read.*\(row 2\)"):
+        encode(pl.DataFrame({"d": ["13/2/2024", "1/2/2024", slip, "2/2/2024"]}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["May", "1/2", "10-20", "Mark 5", "1.2.3", "March", "12 Jan", "B 5 2024", "2024-01", "Jan 2024", "Market 5 2024"],
 )
 def test_what_is_in_no_form_of_a_date(text: str) -> None:
-    assert not dates.in_other_form([text] * 10)
+    assert not dates.unclear([text] * 10)
+    assert not pl.Series([text]).str.contains(dates.OTHER).any()
 
 
 def test_parts_are_those_of_pandas() -> None:

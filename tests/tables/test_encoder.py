@@ -127,7 +127,7 @@ def test_columns_by_name_in_any_order_and_others_ignored() -> None:
     encoder, encoded = encode(train)
     matrix, notes = encoder.apply(train[train.columns[::-1]].assign(other=1, another="x"))
     np.testing.assert_array_equal(matrix, encoded.matrix)
-    assert notes == ("columns that the model has not met are ignored: 'other', 'another'",)
+    assert notes == ("columns that the model does not use are ignored: 'other', 'another'",)
 
 
 def test_missing_columns_are_named() -> None:
@@ -185,7 +185,7 @@ def test_there_and_back_through_json_is_the_same() -> None:
     "spoil",
     [
         lambda plain: plain.pop("recipes"),
-        lambda plain: plain.update(format=2),
+        lambda plain: plain.update(format=3),
         lambda plain: plain["names"].pop(),
         lambda plain: plain["recipes"][0].update(kind="unknown"),
         lambda plain: plain["recipes"][0].update(filling="1.0"),
@@ -196,13 +196,24 @@ def test_there_and_back_through_json_is_the_same() -> None:
         lambda plain: plain["recipes"][2].update(levels=[1, 2]),
         lambda plain: plain["plan"][0].update(kind="unknown"),
         lambda plain: plain.update(plan=None),
+        lambda plain: plain.update(missing=1),
     ],
 )
 def test_what_is_no_encoder_is_refused(spoil: Any) -> None:
     plain = encode(mixed(40))[0].to_dict()
     spoil(plain)
-    with pytest.raises(ValueError, match="the model's columns are not of format 1"):
+    with pytest.raises(ValueError, match="the model's columns are not of format 2"):
         Encoder.from_dict(plain)
+
+
+def test_encoders_of_the_first_format_are_read() -> None:
+    encoder = encode(mixed(40).assign(day=pd.date_range("2024-01-30", periods=40)))[0]
+    plain = encoder.to_dict()
+    plain.update(format=1)
+    plain.pop("missing")
+    for recipe in plain["recipes"]:
+        recipe.pop("form", None)
+    assert Encoder.from_dict(plain) == encoder
 
 
 def test_large_designs_of_mostly_zeros_are_sparse(monkeypatch: pytest.MonkeyPatch) -> None:

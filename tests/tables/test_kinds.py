@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+from sklearn.preprocessing import OneHotEncoder
 
 import weightdecay as wd
 from weightdecay.tables.encoder import encode
 from weightdecay.tables.faults import MISSING
+from weightdecay.tables.new_rows import read_new
 
 Plan = Callable[..., wd.ColumnPlan]
 COUNT = 24
@@ -62,8 +65,13 @@ def plan(reader: Callable[..., wd.Table]) -> Plan:
         (["2024/01/01", "2024/02/03"], "date"),
         (["2024-01-01T10:00", "2024-02-03 10:00:00.5Z"], "date"),
         (["2024-01-01", "2024-01-01"], "dropped"),
-        (["31/12/2024", "30/12/2024"], "dropped"),
-        (["Jan 5, 2024", "5 January 2024"], "dropped"),
+        (["31/12/2024", "30/12/2024"], "date"),
+        (["1/12/2024", "10/12/2024"], "dropped"),
+        (["Jan 5, 2024", "6 January 2024"], "date"),
+        (["01234", "501", "9"], "category"),
+        (["01234", "1e3", "9"], "number"),
+        (["0", "12", "-01"], "number"),
+        (["007", "K1A 0B1", "008"], "category"),
         (["red", "red"], "dropped"),
         (["yes", "yes"], "dropped"),
         (["red", ""], "category"),
@@ -96,7 +104,13 @@ def test_the_kind_is_that_of_all_fields(fields: list[str], kind: str, plan: Plan
         ),
         (["", "NA"], [], 24, "left out: no row has a value"),
         (["u"], [], 0, "left out: 'u' in every row"),
-        (["31/12/2024", "1/12/2024"], [], 0, "left out: dates such as '31/12/2024' can be read in more than one way"),
+        (["2/12/2024", "1/12/2024"], [], 0, "left out: dates such as '2/12/2024' are not of ISO 8601"),
+        (
+            ["01", "2"],
+            ["a = 01", "a = 2"],
+            0,
+            "digits with leading zeros are codes, not numbers: one column for each of 2",
+        ),
         (["2024-01-01"], [], 0, "left out: '2024-01-01' in every row"),
     ],
 )
@@ -174,7 +188,7 @@ def test_decimal_commas_are_read_and_told(delimiter: str, reader: Callable[..., 
 
 
 def test_a_german_date_among_decimal_commas_is_a_date(reader: Callable[..., wd.Table]) -> None:
-    assert reader(["31.12.2024", "1.12.2024"] * 5, ";").plan[0].kind == "dropped"
+    assert reader(["31.12.2024", "1.12.2024"] * 5, ";").plan[0].kind == "date"
 
 
 def test_long_integers_are_the_nearest_numbers(reader: Callable[..., wd.Table]) -> None:
@@ -208,3 +222,26 @@ def test_a_file_and_the_frame_that_another_reader_makes_of_it_are_encoded_alike(
     of_file, of_frame = encode(table.X)[1], encode(frame.drop("y"))[1]
     assert of_file.names == of_frame.names and of_file.encoding == of_frame.encoding
     np.testing.assert_array_equal(of_file.matrix, of_frame.matrix)
+
+
+def test_codes_with_a_value_of_their_own_in_every_row(reader: Callable[..., wd.Table]) -> None:
+    done = reader([f"{row:03}" for row in range(COUNT)]).plan[0].done
+    assert done == (
+        "left out: digits with leading zeros are codes, not numbers; "
+        "a value of its own in every row, like an identifier"
+    )
+    done = reader([f"{row // 2:03}" for row in range(COUNT + 1)]).plan[0].done
+    assert done.endswith("too few rows for each; if they are numbers, write them without zeros before them")
+
+
+def test_codes_of_a_frame_and_of_new_rows(reader: Callable[..., wd.Table], tmp_path: Path) -> None:
+    """The judge is scikit-learn's one-hot encoder of the texts as they stand."""
+    texts = ["01234", "00501", "94110", "00501", "01234", "94110"] * 4
+    judge = OneHotEncoder(sparse_output=False).fit(np.array(texts)[:, None])
+    for frame in (reader(texts).X.select("a"), pl.DataFrame({"a": texts}), pd.DataFrame({"a": texts})):
+        encoder, encoded = encode(frame)
+        assert encoder.names == tuple(f"a = {one}" for one in judge.categories_[0])
+        np.testing.assert_array_equal(encoded.matrix, judge.transform(np.array(texts)[:, None]))
+    (tmp_path / "new.csv").write_text("a\n00501\n501\n")
+    matrix, notes = encoder.apply(read_new(tmp_path / "new.csv", encoder)[0])
+    assert matrix.tolist() == [[1, 0, 0], [0, 0, 0]] and "'501'" in notes[0]

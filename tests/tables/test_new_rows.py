@@ -51,7 +51,7 @@ def test_the_training_rows_give_the_training_design(new: New, encoder: Encoder, 
     matrix, notes = new(HEADER + "\n".join(map(",".join, ROWS)), target="y")
     np.testing.assert_array_equal(matrix, encode(wd.read(tmp_path / "train.csv", "y").X)[1].matrix)
     assert encoder.columns == ("x", "kind", "day", "truth")
-    assert notes == ("columns that the model has not met are ignored: 'id'",)
+    assert notes == ("columns that the model does not use are ignored: 'id'",)
 
 
 def test_one_row_in_another_order_with_a_semicolon_and_decimal_commas(new: New, encoder: Encoder) -> None:
@@ -75,7 +75,10 @@ def test_words_for_gaps_are_gaps(new: New, encoder: Encoder) -> None:
     [
         ("oops,ash,2024-01-01,yes", "column 'x' of {} holds the text 'oops' (line 3); the model takes a number there"),
         ("1e999,ash,2024-01-01,yes", "column 'x' of {} is infinite, or too large for a float64, in line 3 ('1e999')"),
-        ("1,ash,1/2/2024,yes", "column 'day' of {} holds '1/2/2024', which is no date, among dates (line 3)"),
+        (
+            "1,ash,1/2/2024,yes",
+            "column 'day' of {} holds '1/2/2024', which is no date that can be read, among dates (line 3)",
+        ),
         (
             "1,ash,2024-01-01,maybe",
             "column 'truth' of {} holds the text 'maybe' (line 3); the model takes a number there",
@@ -116,3 +119,10 @@ def test_texts(tmp_path: Path) -> None:
     matrix, notes = encoder.apply(read_new(tmp_path / "new.csv", encoder)[0])
     assert encoder.names == ("t: good", "t: one")
     assert matrix.toarray().tolist() == [[0, 1], [0, 0]] and notes == ()
+
+
+def test_all_columns_at_fault_are_told_at_once(new: New) -> None:
+    with pytest.raises(TableError) as caught:
+        new("x,kind,day,truth\noops,ash,soon,yes\n1,ash,2024-01-01,maybe\n")
+    assert "column 'x' of" in str(caught.value) and "holds the text 'oops' (line 2)" in str(caught.value)
+    assert str(caught.value).endswith("correct that line; 2 other columns have faults too: 'day', 'truth'")

@@ -231,7 +231,7 @@ def test_very_many_equal_values_in_a_small_file(stored: Stored, monkeypatch: pyt
     file = stored(pl.select(a=pl.repeat(1.0, 10_000_000), b=pl.repeat(2, 10_000_000, dtype=pl.Int64)))
     assert file.stat().st_size < 200_000
     monkeypatch.setattr(archives, "memory", lambda: 3 * 100_000_000)
-    assert "has 10000000 rows, and 2 columns of them take 160 MB, more than the 100 MB of" in refusal(file)
+    assert "has 10,000,000 rows, and 2 columns of them take 160 MB, more than the 100 MB of" in refusal(file)
     assert open_sheet(file).frame(["a"]).height == 10_000_000
 
 

@@ -160,7 +160,7 @@ def test_rows_without_a_target_are_left_out_if_so_asked(reader: Reader) -> None:
         ValueError, match=r"has no value in line 3 \('NA', one of 2 such lines\); .* --skip-missing-target"
     ):
         reader(text, group="g", weight="w", time="s")
-    table = reader(text, group="g", weight="w", time="s", skip_missing_target=True)
+    table = reader(text, group="g", weight="w", time="s", drop=["s"], skip_missing_target=True)
     assert table.y.tolist() == [1, 4, 9]
     assert table.X.get_column("a").to_list() == [1, 3, 5] and table.columns == ("a",)
     assert table.groups is not None and table.groups.tolist() == ["p", "p", "q"]
@@ -205,11 +205,15 @@ def test_rows_stand_where_an_editor_shows_them(reader: Reader) -> None:
         (["2024-01-03T12:00+02:00", "2024-01-03T12:00Z", "2024-01-01 00:00"], [19725 + 10 / 24, 19725.5, 19723]),
         (["3", "-1.5", "2e3"], [3, -1.5, 2000]),
         (["2020", "2021", "2022"], [2020, 2021, 2022]),
+        (["31.12.2024", "1.1.2024", "2.1.1970"], [20088, 19723, 1]),
+        (["31/12/2024", "1/1/2024", "2/1/1970"], [20088, 19723, 1]),
+        (["12/31/2024 12:00", "1/1/2024 0:00", "1/2/1970 6:00 PM"], [20088.5, 19723, 1.75]),
+        (["Jan 2 1970", "January 1 2024", "31-Dec-2024"], [1, 19723, 20088]),
     ],
 )
 def test_times_are_days_or_numbers(fields: list[str], expected: list[float], reader: Reader) -> None:
     table = reader("a,when,y\n" + "".join(f"{row},{field},{row}\n" for row, field in enumerate(fields)), time="when")
-    assert table.columns == ("a",) and table.times is not None
+    assert table.columns == ("a", "when") and table.times is not None
     assert table.times.tolist() == pytest.approx(expected, rel=0, abs=1e-9)
 
 
@@ -221,6 +225,11 @@ def test_times_are_days_or_numbers(fields: list[str], expected: list[float], rea
         (["2024-01-01", "2024-01-02", "soon"], "time column 'when' of .* holds 'soon', which is no date.*line 4"),
         (["1", "2", "soon"], r"time column 'when' of .* holds the text 'soon' \(line 4\)"),
         (["u", "v", "w"], r"a time must be a number or a date \(YYYY-MM-DD\) in every line: name another column"),
+        (
+            ["1/2/2024", "2/2/2024", "3/2/2024"],
+            r"time column 'when' of .* holds dates such as '1/2/2024' \(line 2\), which are not of ISO 8601, "
+            r"and day and month cannot be told apart; write them as YYYY-MM-DD",
+        ),
         (
             ["1/2/2024", "v", "w"],
             r"a time must be a number or a date \(YYYY-MM-DD\) in every line: name another column",

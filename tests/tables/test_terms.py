@@ -77,10 +77,28 @@ def test_terms_are_those_of_rows_that_count() -> None:
 
 def test_a_text_without_recurring_words_is_left_out() -> None:
     encoder, encoded = encode(pl.DataFrame({"t": ["aa", "bb", "cc"], "x": [1.0, 2, 3]}), text=["t"])
-    assert encoder.names == ("x",) and encoder.plan[0].done == "left out: no word occurs in 2 rows"
+    assert (
+        encoder.names == ("x",) and encoder.plan[0].done == "left out: no word of two letters or more occurs in 2 rows"
+    )
     assert isinstance(encoded.matrix, np.ndarray)
 
 
 def test_a_text_column_that_is_not_there() -> None:
     with pytest.raises(ValueError, match=r"text column 'tt' is not in the table; did you mean 't'\?"):
         encode(pl.DataFrame({"t": ["aa", "bb"], "x": [1.0, 2]}), text=["tt"])
+
+
+def test_words_of_one_letter_are_told() -> None:
+    encoder, _ = encode(pl.DataFrame({"t": ["A", "B", "A", "B"], "x": [1.0, 2, 3, 4]}), text=["t"])
+    assert encoder.plan[0].done == (
+        "left out: no word of two letters or more occurs in 2 rows (words of one letter are not counted)"
+    )
+
+
+def test_the_plan_says_what_a_text_becomes() -> None:
+    frame = pl.DataFrame({"t": ["aa bb", "aa bb", "cc"], "u": ["dd", "dd", "e"]})
+    done = [one.done for one in encode(frame, text=["t", "u"])[0].plan]
+    assert done == [
+        "one column for each of 2 words: how often it occurs, relative to the other words of its row",
+        "one column for the word 'dd': how often it occurs, relative to the other words of its row",
+    ]

@@ -145,7 +145,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for one in found["blas"]["libraries"]:
         kernels = f", kernels {one['kernels']}" if one["kernels"] else ""
         threads = f", {one['threads']} thread{'' if one['threads'] == 1 else 's'}" if one["threads"] else ""
-        yield "BLAS", f"{one['library']} {one['version'] or ''}{kernels}{threads}"
+        whose = f" of {one['package']}" if one.get("package") else ""
+        yield "BLAS", f"{one['library']} {one['version'] or ''}{whose}{kernels}{threads}"
     if found["blas"]["processor"]:
         yield "processor", f"{found['blas']['machine']} with {', '.join(found['blas']['processor'])}"
     for threads, speed in found["speed"].items():

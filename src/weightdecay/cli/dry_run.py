@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, final
 
-from weightdecay.cli.sentences import tell
+from weightdecay.cli.sentences import counted, tell
 
 if TYPE_CHECKING:
     from weightdecay import Progress, Table
@@ -65,16 +65,18 @@ def show(table: Table, step: str, *, as_json: bool) -> None:
     for line in _lines(table):
         tell(wd.terminal.sentence(line))
     tell(wd.terminal.plan(table))
-    tell(wd.terminal.sentence(f"Nothing was computed. Next: {step}."))
+    tell(wd.terminal.sentence(f"Nothing was computed. The next step would be {step}."))
 
 
 def _lines(table: Table) -> Iterator[str]:
     """The table in words."""
     nothing = 0 if table.weight is None else int((table.weight == 0).sum())
-    weightless = f" ({nothing} of weight 0)" if nothing else ""
-    yield f"{table.source}: {len(table.y)} rows{weightless}, {len(table.columns)} columns, target {table.target}"
+    weightless = f" ({nothing:,} of weight 0)" if nothing else ""
+    rows, columns = counted(len(table.y), "row"), counted(len(table.columns), "column")
+    yield f"{table.source}: {rows}{weightless}, {columns}, target {table.target}"
     yield from table.notes
     if table.groups is not None:
-        yield f"{len(set(table.groups.tolist()))} groups of rows are held out whole"
+        groups = len(set(table.groups.tolist()))
+        yield f"{counted(groups, 'group')} of rows {'is' if groups == 1 else 'are'} held out whole"
     if table.times is not None:
-        yield f"{len(set(table.times.tolist()))} times: later rows are held out by models of earlier ones"
+        yield f"{counted(len(set(table.times.tolist())), 'time')}: later rows are held out by models of earlier ones"

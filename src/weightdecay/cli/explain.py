@@ -69,7 +69,7 @@ def _told(found: Explanation) -> RenderableType:
     from weightdecay import terminal
 
     blocks = [f"\n[bold]{name}[/]\n{terminal.sentence(text)}" for name, text in _parts(found).items()]
-    return Group(f"[bold]{found.code}: {found.title}[/]", *blocks, f"\n[dim]{found.anchor}[/]")
+    return Group(f"[bold]{found.code}: {found.title}[/]", *blocks)
 
 
 def _entry(found: Explanation) -> str:

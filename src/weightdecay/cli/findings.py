@@ -62,4 +62,4 @@ class _Told:
 
     def _place(self, row: int) -> str:
         """Where a row, counted from 0, is."""
-        return f"row {row + 1} of the data" if self._table is None else self._table.place(row)
+        return f"row {row + 1} of those used" if self._table is None else self._table.place(row)

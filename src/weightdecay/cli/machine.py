@@ -8,7 +8,6 @@ import platform
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,6 +58,8 @@ def packages() -> dict[str, str | None]:
 
 def _version(name: str) -> str | None:
     """The version of a package, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version  # which every other command can do without
+
     try:
         return version(name)
     except PackageNotFoundError:
@@ -136,6 +137,7 @@ def linear_algebra() -> dict[str, Any]:
             "version": one.get("version"),
             "kernels": one.get("architecture"),
             "threads": one["num_threads"],
+            "package": package_of(one["filepath"]),
         }
         for one in threadpool_info()
         if one["user_api"] == "blas"
@@ -143,10 +145,20 @@ def linear_algebra() -> dict[str, Any]:
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     flags = {word for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags") for word in line.split()[2:]}
     return {
-        "libraries": found or [{"library": str(built), "version": None, "kernels": None, "threads": None}],
+        "libraries": found
+        or [{"library": str(built), "version": None, "kernels": None, "threads": None, "package": None}],
         "processor": [name for name in ("avx2", "avx512f") if name in flags],
         "machine": platform.machine(),
     }
+
+
+def package_of(library: str) -> str | None:
+    """The package that brought a library, by the folder that it lies in; None for one of the system or of conda."""
+    parts = Path(library).parts
+    places = [number for number, part in enumerate(parts) if part in ("site-packages", "dist-packages")]
+    if not places or places[-1] + 2 > len(parts) - 1:
+        return None
+    return parts[places[-1] + 1].removesuffix(".libs")
 
 
 def gigaflops(threads: int) -> float:

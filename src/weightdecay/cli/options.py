@@ -42,6 +42,12 @@ Text = Annotated[
     list[str] | None,
     typer.Option("--text", metavar="COLUMNS", help="Columns of prose, whose words are learned from; may be repeated."),
 ]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing", metavar="WORDS", help="Words for gaps, such as -999 or k.A., parted by commas; may be repeated."
+    ),
+]
 SkipMissing = Annotated[
     bool, typer.Option("--skip-missing-target", help="Leave out rows without a target instead of refusing them.")
 ]
@@ -139,7 +145,7 @@ def folds(given: str) -> str | int:
     except ValueError:
         raise _wrong("--cv", f"{given!r} is neither auto, nor loo, nor a number of folds") from None
     if count < 2:
-        raise _wrong("--cv", f"{count} folds: at least 2 are needed")
+        raise _wrong("--cv", f"{given!r}: give at least 2 folds")
     return count
 
 

@@ -13,6 +13,7 @@ from weightdecay.cli.options import (
     DryRun,
     Exempt,
     Intercept,
+    Missing,
     SkipMissing,
     Standardize,
     Target,
@@ -30,6 +31,7 @@ def path(
     drop: Drop = None,
     text: Text = None,
     weight: Weight = None,
+    missing: Missing = None,
     skip_missing_target: SkipMissing = False,
     decays: Decays = None,
     standardize: Standardize = True,
@@ -50,6 +52,7 @@ def path(
             drop=options.names(drop),
             weight=weight,
             text=options.names(text),
+            missing=options.names(missing),
             skip_missing_target=skip_missing_target,
         )
         if standardize:

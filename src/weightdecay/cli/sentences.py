@@ -74,6 +74,11 @@ def say(text: str) -> None:
     tell(f"weightdecay: {terminal.sentence(text)}", stderr=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: ``1 column``, ``1,200 columns``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def as_options(sentence: str, names: Collection[str]) -> str:
     """A sentence that names arguments of Python (``cv='loo'``, pass ``n_samples=…``), in words for the command line."""
 

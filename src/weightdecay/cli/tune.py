@@ -19,6 +19,7 @@ from weightdecay.cli.options import (
     DryRun,
     Exempt,
     Intercept,
+    Missing,
     Models,
     Rules,
     SkipMissing,
@@ -56,6 +57,7 @@ def tune(
     time_column: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Dates or numbers: later rows are held out by earlier ones.")
     ] = None,
+    missing: Missing = None,
     skip_missing_target: SkipMissing = False,
     cv: Annotated[str, typer.Option(metavar="FOLDS", help="auto, loo (leave-one-out) or a number of folds.")] = "auto",
     decays: Decays = None,
@@ -98,6 +100,7 @@ def tune(
             group=group,
             text=options.names(text),
             time=time_column,
+            missing=options.names(missing),
             skip_missing_target=skip_missing_target,
         )
         if standardize:

@@ -56,7 +56,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def warn_of_folds(asked: Any, made: int, table: Table) -> None:
     """Say on stderr that there are fewer folds than were asked for."""
-    from weightdecay.cli.sentences import say
+    from weightdecay.cli.sentences import counted, say
 
     if isinstance(asked, int) and made < asked:
         each = (
@@ -64,7 +64,8 @@ def warn_of_folds(asked: Any, made: int, table: Table) -> None:
             if table.times is not None
             else "group: groups are held out whole"
         )
-        say(f"--cv {asked}: only {made} folds were made, one for each {each}")
+        were = "was" if made == 1 else "were"
+        say(f"--cv {asked}: only {counted(made, 'fold')} {were} made, one for each {each}")
 
 
 def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
@@ -72,13 +73,13 @@ def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
 
     The eigenvalues of p standardised columns are at most p, so at λ > 10 p no weight keeps a tenth of its size.
     """
-    from weightdecay.cli.sentences import say
+    from weightdecay.cli.sentences import counted, say
 
     given = [decay for decay in decays or () if 0 < decay < float("inf")]
     columns = sum(len(one.made) for one in table.plan) or len(table.columns)
     if given and min(given) > 10 * columns:
         say(
-            f"--decays: {min(given):g} and more leave next to nothing of {columns} standardised columns; if "
+            f"--decays: {min(given):g} and more leave next to nothing of {counted(columns, 'standardised column')}; if "
             "it is another tool's alpha or C, convert it first, for example: weightdecay convert "
             f"{min(given):g} --from sklearn.Ridge.alpha --to decay --n-samples {len(table.y)}"
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["number", "boolean", "category", "date", "text", "dropped"]
-KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "date", "text", "dropped")
+Kind = Literal["number", "boolean", "category", "date", "text", "weight", "group", "time", "dropped"]
+KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "date", "text", "weight", "group", "time", "dropped")
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class ColumnPlan:
     ----------
     name : str
         As the table has it.
-    kind : {"number", "boolean", "category", "date", "text", "dropped"}
-        What it was taken for; a dropped column is none that a model learns from.
+    kind : {"number", "boolean", "category", "date", "text", "weight", "group", "time", "dropped"}
+        What it was taken for. A model learns from none of the last four: weights say how much rows count, groups which
+        rows are held out together, times (of a column that is left out otherwise) which come first.
     made : tuple of str
         Names of the columns of numbers that were made of it, in order.
     missing : int

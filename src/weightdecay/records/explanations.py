@@ -218,8 +218,12 @@ OF_THE_DATA = (
         "amplify the smallest change of the data, such as rounding to seven digits, by the condition number. Decay is "
         "the cure: it bounds the condition of the equations by the largest variance of a combination over λ.",
         "The condition number of the standardised columns, where an eigenvalue of their correlations is below 1e-10 "
-        "but the columns are not exactly dependent (WD005), and the columns that make up the direction.",
-        "Trust a tuned decay, or leave out or combine some of these columns.",
+        "but the columns are not exactly dependent (WD005), and the columns that make up the direction. Of "
+        "scikit-learn's estimators the decays at which their solver says itself that its equations are "
+        "ill-conditioned, or takes singular values for variance that are rounding: what such a fit predicts may be "
+        "noise, so it is given no loss.",
+        "Trust a tuned decay, or leave out or combine some of these columns. Where every level of a category is a "
+        "column, leave out one of them, or tune wd.LinearRegression(), which solves such equations without loss.",
         "Higham (2002), Accuracy and Stability of Numerical Algorithms, chapter 20.",
     ),
 )

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.column_plan import ColumnPlan
+from weightdecay.records.reading import Reading
 
 Array = NDArray[np.float64]
+# Names in what is shown of a table, and letters of each.
+NAMES, LETTERS = 5, 24
 
 
 def _row_number(row: int) -> tuple[str, int]:
@@ -19,7 +22,12 @@ def _row_number(row: int) -> tuple[str, int]:
     return "row", row + 1
 
 
-@dataclass(frozen=True, eq=False)
+def _shown(name: str) -> str:
+    """A name in quotes, control characters escaped, cut where it is long."""
+    return repr(name if len(name) <= LETTERS else name[: LETTERS - 1] + "…")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Columns of a file, split into what is learned from and what is predicted.
 
@@ -47,7 +55,9 @@ class Table:
     text : tuple of str
         Columns of X whose words are learned from.
     plan : tuple of ColumnPlan
-        What becomes of every column of the file but those with a role of their own, in their order.
+        What becomes of every column of the file but the target and those that were to be left out, in their order.
+    reading : Reading
+        How its fields were read, for new rows to be read alike.
     where : callable
         What a row (from 0) is called in the file and its number, ``("line", 12)``.
 
@@ -61,6 +71,8 @@ class Table:
     ...     table = wd.read(path, "height")
     >>> table.columns, table.y
     (('light', 'water'), array([3.5, 4. , 6. ]))
+    >>> print(str(table).replace(table.source, "plants.csv"))
+    Table('plants.csv': 3 rows; target 'height'; 2 columns: 'light', 'water')
     >>> table.place(2)
     'line 4'
     """
@@ -76,7 +88,19 @@ class Table:
     times: Array | None = None
     text: tuple[str, ...] = ()
     plan: tuple[ColumnPlan, ...] = ()
+    reading: Reading = field(default_factory=Reading)
     where: Callable[[int], tuple[str, int]] = field(default=_row_number, repr=False)
+
+    def __repr__(self) -> str:
+        """The file, its rows, and the first columns; no values."""
+        names = ", ".join(_shown(name) for name in self.columns[:NAMES])
+        more = f" and {len(self.columns) - NAMES:,} more" if len(self.columns) > NAMES else ""
+        roles = {"weights": self.weight, "groups": self.groups, "times": self.times}
+        given = [f"with {' and '.join(role for role, one in roles.items() if one is not None)}"]
+        rows = f"{len(self.y):,} row{'' if len(self.y) == 1 else 's'}"
+        columns = f"{len(self.columns):,} column{'' if len(self.columns) == 1 else 's'}: {names}{more}"
+        parts = [rows, *(given if given != ["with "] else []), f"target {_shown(self.target)}", columns]
+        return f"Table({self.source!r}: {'; '.join(parts)})"
 
     def place(self, row: int) -> str:
         """Where a row (from 0) stands in the file: ``"line 12"``, or ``"row 11"`` in a file without lines."""

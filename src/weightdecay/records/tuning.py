@@ -237,13 +237,19 @@ class Tuning:
         return self.scoring.startswith("−")
 
     @property
+    def larger_is_better(self) -> bool:
+        """Whether the metric is a score to be made large; a scorer named ``neg_…`` is a loss turned round."""
+        return self.scored and not self.scoring.removeprefix("−").startswith("neg_")
+
+    @property
     def metric(self) -> str:
-        """The metric in words: a score without the minus that makes it a loss."""
-        return self.scoring.removeprefix("−")
+        """The metric in words: of the scorer ``neg_mean_absolute_error`` it is ``mean absolute error``."""
+        name = self.scoring.removeprefix("−")
+        return name.removeprefix("neg_").replace("_", " ") if self.scored else name
 
     def as_metric(self, losses: Any) -> Any:
-        """Losses, a float or an array, as the metric itself: larger is better under a scorer."""
-        return 0.0 - losses if self.scored else losses  # 0 − x rather than −x: a zero keeps its sign
+        """Losses, a float or an array, as the metric itself: scores that are to be large are turned round."""
+        return 0.0 - losses if self.larger_is_better else losses  # 0 − x rather than −x: a zero keeps its sign
 
     @property
     def unit(self) -> float:

@@ -196,20 +196,37 @@ def _matters(tuning: Tuning) -> str:
         return "Whether it matters a single decay cannot tell; line 3 compares it with others."
     among = "of the decays given, " if beaten(tuning) is not None or low == high else ""
     near = f"{among}{_range(tuning.window)} {near_best(tuning)}"
-    case = matters(tuning)
+    case, rule = matters(tuning), _in_use(tuning)
     if case == "no":
-        return f"Decay hardly matters here: {near}."
+        return f"Decay hardly matters here: {near}.{rule}"
     if case == "unknown":
         return (
             f"These data cannot tell: {near}, but no decay and infinite decay are not clearly worse either "
-            "(within one paired standard error)."
+            f"(within one paired standard error).{rule}"
         )
     if 0 < low and math.isfinite(high) and high > 1.05 * low:
         factor = brief(float(f"{high / low:.2g}"))
         near = near.replace(_range(tuning.window), f"{_range(tuning.window)}, a factor of {factor},")
     wide = plausible[0] < plausible[1]
     within = f", {_range(plausible)} within one paired standard error of it" if wide else ""
-    return f"{_how_it_matters(tuning)}: {near}{within}."
+    return f"{_how_it_matters(tuning)}: {near}{within}.{rule}"
+
+
+def _in_use(tuning: Tuning) -> str:
+    """What the choice of another rule than the least loss costs, as a sentence of its own."""
+    if tuning.decay == tuning.decay_min:
+        return ""
+    low, high = tuning.window
+    at = np.flatnonzero(tuning.decays == tuning.decay)
+    parts = (
+        [f"lies outside of the {100 * tuning.tolerance:g} % window"]
+        if tuning.decay < low or tuning.decay > high
+        else []
+    )
+    if len(at):
+        cost = _cost(tuning, float(tuning.mean[at[0]]), float(tuning.paired[at[0]]))
+        parts.append(f"changes the held-out {tuning.metric} by {cost} against the best")
+    return f" The decay in use, {brief(tuning.decay)}, {' and '.join(parts)}." if parts else ""
 
 
 def _how_it_matters(tuning: Tuning) -> str:
@@ -238,39 +255,39 @@ def _matters_for_targets(tuning: Tuning) -> str:
     return f"{text[0].upper()}{text[1:]}; each one's window is in its own record."
 
 
-def _percent(share: float) -> str:
-    """A share as a percentage in two significant digits."""
-    percent = 100 * share
+def relative(excess: float, best: float) -> str:
+    """A difference to a positive loss in words: a percentage in two significant digits, or a factor."""
+    if not excess < 10 * best:
+        return f"a factor of {brief((best + excess) / best)}"
+    percent = 100 * excess / best
     if abs(percent) < 0.01:
         return "less than 0.01 %" if percent else "nothing"
     return f"{percent:+.0f} %" if abs(percent) >= 10 else f"{percent:+.2g} %"
 
 
-def _cost(tuning: Tuning, reference: Reference) -> str:
-    """What a reference decay changes against the best, in percent (or score) and paired standard errors."""
+def _cost(tuning: Tuning, loss: float, paired: float) -> str:
+    """What a loss changes against the best, in percent (or score) and paired standard errors."""
     best = (
         float(np.mean([one.mean[one.best] for one in tuning.targets]))
         if tuning.targets
         else float(tuning.mean[tuning.best])
     )
-    excess = reference.mean - best
+    excess = loss - best
     if not math.isfinite(excess):
         return "more than can be computed"
-    if tuning.scored:
-        share = f"{-excess:+.2g}" if excess else "nothing"
-    elif best > 0:
-        share = _percent(excess / best) if excess < 10 * best else f"a factor of {brief(reference.mean / best)}"
+    if best > 0 and not tuning.larger_is_better:
+        share = relative(excess, best)
     else:
-        share = f"{excess:+.2g}" if excess else "nothing"
-    if not tuning.targets and math.isfinite(reference.paired) and reference.paired > 0:
-        return f"{share} ({abs(excess) / reference.paired:.1f} standard errors)"
+        share = f"{float(tuning.as_metric(excess)):+.2g}" if excess else "nothing"
+    if not tuning.targets and math.isfinite(paired) and paired > 0:
+        return f"{share} ({abs(excess) / paired:.1f} standard errors)"
     return share
 
 
 def _habits(tuning: Tuning) -> str:
     """Line 3: what no decay and the common default would cost."""
     parts = [
-        (one.name + (f" (decay = {brief(one.decay)})" if one.decay else ""), _cost(tuning, one))
+        (one.name + (f" (decay = {brief(one.decay)})" if one.decay else ""), _cost(tuning, one.mean, one.paired))
         for one in tuning.references
         if math.isfinite(one.decay)
     ]
@@ -278,7 +295,10 @@ def _habits(tuning: Tuning) -> str:
         return "Untuned decays were not evaluated."
     (name, cost), *others = parts
     against = ", against each target's best" if tuning.targets else ""
-    first = f"Untuned, {name} changes the held-out {tuning.metric} by {cost}"
+    best = tuning.decay == tuning.decay_min or bool(tuning.targets)
+    # Where another decay is in use, a reader would take that one for what is compared with.
+    baseline = "Untuned," if best else f"Untuned, against the best ({brief(tuning.decay_min)}),"
+    first = f"{baseline} {name} changes the held-out {tuning.metric} by {cost}"
     return f"{'; '.join((first, *(f'{name} by {cost}' for name, cost in others)))}{against}."
 
 

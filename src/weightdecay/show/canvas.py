@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
-from weightdecay.show.labels import NAME_SIZE, points, text_width
+from weightdecay.show.labels import NAME_SIZE, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,21 +58,29 @@ def target_of(given: Tuning | Diagnostics, target: str | None) -> str | None:
     return target
 
 
-def fitting(ax: Axes, words: Sequence[str]) -> str:
-    """The first of some names of an axis of x that fits along it, or the last."""
-    room = 1.1 * points(ax)[0] * NAME_SIZE / LABEL_SIZE
+def fitting(width: float, words: Sequence[str]) -> str:
+    """The first of some names of an axis of x that fits along its width in points, or the last."""
+    room = 1.1 * width * NAME_SIZE / LABEL_SIZE
     return next((text for text in words if text_width(text) <= room), words[-1])
 
 
-def legend_above(ax: Axes, entries: Mapping[str, Any]) -> None:
-    """A legend of the entries (name → artist) above the axes, where it hides nothing, in as many columns as fit."""
-    widest = max(text_width(name) for name in entries) + BESIDE
+def columns_that_fit(widths: Sequence[float], room: float) -> int:
+    """How many columns of a legend fit into the room; it is filled column by column."""
+    for count in range(len(widths), 1, -1):
+        if sum(max(column) for column in np.array_split(widths, count)) <= room:
+            return count
+    return 1
+
+
+def legend_above(ax: Axes, entries: Mapping[str, Any], width: float) -> None:
+    """A legend of the entries (name → artist) above axes of a width, where it hides nothing, in columns that fit."""
+    widths = [text_width(name) + BESIDE for name in entries]
     ax.legend(
         list(entries.values()),
         list(entries),
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=max(1, min(len(entries), int(points(ax)[0] / widest))),
+        ncols=columns_that_fit(widths, width),
         fontsize=NAME_SIZE,
         frameon=False,
         borderaxespad=0.2,

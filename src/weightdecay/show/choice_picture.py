@@ -16,6 +16,7 @@ from weightdecay.show.choices import Choice, choices
 from weightdecay.show.decay_axis import DecayAxis, decay_axis, dress
 from weightdecay.show.labels import BLUE, CYCLE, GREEN, GREY, INK, letters_beside, points, settle
 from weightdecay.show.legend import place_legend
+from weightdecay.show.loss_axis import allowance
 from weightdecay.show.sanitize import for_plot
 from weightdecay.show.strip import Label, extend, lanes, strip_height, write
 
@@ -77,9 +78,9 @@ def opinions(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     shown = [*tuning.decays, *(one.decay for one in beside)]
     axis = decay_axis(shown)
     dress(ax, axis, shown)
+    ax.set_ylabel("worse")  # as high as any
     settle(ax)
     ax.set_ylabel(_word(ax, tuning))
-    settle(ax)
     placed = lanes(_labels(axis, every, top, points(ax)[0]), points(ax)[0])
     error = np.nan_to_num(tuning.paired)
     low = float(np.min((excess - error)[excess <= top], initial=0.0))
@@ -107,7 +108,7 @@ def _top(tuning: Tuning, excess: Array, every: Sequence[Choice]) -> float:
 
 def _word(ax: Axes, tuning: Tuning) -> str:
     """The name of the axis of y, in as many letters as fit."""
-    where = "below" if tuning.scored else "above"
+    where = "below" if tuning.larger_is_better else "above"
     words = (f"{for_plot(tuning.metric)} {where} the best", f"{where} the best")
     return next((text for text in words if len(text) <= letters_beside(ax) + 2), words[-1])
 
@@ -153,5 +154,5 @@ def _curve(ax: Axes, axis: DecayAxis, tuning: Tuning, excess: Array, error: Arra
     ax.plot(axis.place(decays[~finite]), excess[~finite], "o", color=BLUE, markersize=4, fillstyle="none")
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     allowed = tuning.tolerance * tuning.unit
-    label = f"{100 * tuning.tolerance:g} % of the {'gain' if tuning.scored else 'best'}"
+    label = allowance(tuning)
     ax.axhline(allowed, color=GREEN, linewidth=1, linestyle=(0, (4, 2)), zorder=1, label=label)

@@ -11,6 +11,7 @@ from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show.canvas import axes, diagnostics_of, fitting, legend_above, target_of
+from weightdecay.show.fold_words import single
 from weightdecay.show.labels import (
     BLUE,
     FAINT,
@@ -22,6 +23,7 @@ from weightdecay.show.labels import (
     fitted,
     points,
     settle,
+    text_width,
 )
 from weightdecay.show.sanitize import for_plot
 
@@ -44,7 +46,8 @@ def coefficients(
     Every coefficient is multiplied by the standard deviation of its column, so that columns of different units can be
     compared: it is the change of the prediction per standard deviation of the column. Where these are not known, the
     coefficients are drawn in the units of their columns. Coefficients whose sign is not the same in the models of all
-    folds are grey. Least squares far outside of the range of the others is a triangle at the edge with its number.
+    folds are grey; of a single fold its model is a cross. Least squares far outside of the range of the others is a
+    triangle at the edge with its number.
 
     Parameters
     ----------
@@ -83,17 +86,20 @@ def coefficients(
     per, standardised = per_deviation(found)
     ranked = np.argsort(-np.abs(per * found.coef), kind="stable")
     ax.set_xlabel("per standard deviation")
+    ax.set_yticks([])
     settle(ax)
     shown = ranked[: max(1, min(top, int((points(ax)[1] - LEGEND) / LINE)))]
     names = list(found.columns) or [f"x{j}" for j in range(len(found.coef))]
     room = NAME_SHARE * points(ax)[0]
-    ax.set_yticks(np.arange(len(shown)), [fitted(names[j], room, MOST_NAME) for j in shown], fontsize=NAME_SIZE)
+    named = [fitted(names[j], room, MOST_NAME) for j in shown]
+    ax.set_yticks(np.arange(len(shown)), named, fontsize=NAME_SIZE)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    _rows(ax, found, per, shown)
-    settle(ax)
-    ax.set_xlabel(fitting(ax, _words(target, standardised=standardised)))
+    # The names take their room from what the axes had while they were empty.
+    width = points(ax)[0] - max(map(text_width, named), default=0.0)
+    _rows(ax, found, per, shown, width)
+    ax.set_xlabel(fitting(width, _words(target, standardised=standardised)))
     return ax
 
 
@@ -121,7 +127,7 @@ def _words(target: str | None, *, standardised: bool) -> list[str]:
     ]
 
 
-def _rows(ax: Axes, found: Diagnostics, per: Array, shown: NDArray[np.intp]) -> None:
+def _rows(ax: Axes, found: Diagnostics, per: Array, shown: NDArray[np.intp], width: float) -> None:
     """The zero line, and for each coefficient its range over the folds, least squares and itself."""
     at = np.arange(len(shown), dtype=np.float64)
     coef, least, low, high = (
@@ -140,11 +146,14 @@ def _rows(ax: Axes, found: Diagnostics, per: Array, shown: NDArray[np.intp]) -> 
     for these, colour, name in ((~changes, BLUE, "model in use"), (changes, GREY, "sign differs by fold")):
         if these.any():
             ranges = np.isfinite(low) & np.isfinite(high) & these
-            bars = ax.hlines(at[ranges], low[ranges], high[ranges], color=colour, linewidth=3, alpha=0.45, zorder=3)
+            if single(found.folds):
+                bars: Any = ax.plot(low[ranges], at[ranges], "x", color=colour, markersize=5, zorder=3)[0]
+            else:
+                bars = ax.hlines(at[ranges], low[ranges], high[ranges], color=colour, linewidth=3, alpha=0.45, zorder=3)
             entries[name] = ax.plot(coef[these], at[these], "o", color=colour, markersize=4.5, zorder=4)[0]
-            entries.setdefault(f"range over {for_plot(found.folds, 24)}", bars)
+            entries.setdefault(f"{'' if single(found.folds) else 'range over '}{for_plot(found.folds, 24)}", bars)
     entries["least squares"] = drawn
-    legend_above(ax, entries)
+    legend_above(ax, entries, width)
 
 
 def _limits(coef: Array, low: Array, high: Array, least: Array) -> tuple[float, float]:
@@ -177,4 +186,6 @@ def _beyond(ax: Axes, least: Array, at: Array, ends: tuple[float, float]) -> Non
                 fontsize=6.5,
                 color=VERMILLION,
                 zorder=5,
+                # The zero line may pass behind it.
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )

@@ -13,28 +13,32 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.coefficient_picture import per_deviation, sign_changes
+from weightdecay.show.fold_words import fold_models, stability
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Number, Row, Sheet, label, number
 
 FOLDS = 40  # letters of the folds in words
 
 
-def coefficient_sheet(tuning: Tuning, path: DecayPath | None, most: int) -> Sheet | None:
+def coefficient_sheet(tuning: Tuning, path: DecayPath | None, most: int, *, learned: bool) -> Sheet | None:
     """At most so many coefficients of the model in use, from its diagnostics or, without any, from the path."""
     found = tuning.diagnostics
     if found is not None and found.coef.size:
-        return _of_diagnostics(found, most)
+        return _of_diagnostics(found, most, learned)
     return None if path is None or not path.coef.size else _of_path(path, tuning.decay, most)
 
 
-def _of_diagnostics(found: Diagnostics, most: int) -> Sheet:
+def _of_diagnostics(found: Diagnostics, most: int, learned: bool) -> Sheet:
     """Beside least squares and beside the least and the greatest among the models of the folds."""
     names = list(found.columns) or [f"x{j}" for j in range(len(found.coef))]
     per, standardised = per_deviation(found)
     effect = per * found.coef
     changes = sign_changes(found)
     order, cut = _largest(effect, most)
-    intercept = Row("intercept", (number(found.intercept), number(found.least_squares_intercept), *[None] * 5))
+    # A column of its own only where there is something to mark.
+    marked = bool(changes.any())
+    empty = [None] * (4 + marked)
+    intercept = Row("intercept", (number(found.intercept), number(found.least_squares_intercept), *empty))
     rows = [
         Row(
             label(names[j]),
@@ -45,7 +49,7 @@ def _of_diagnostics(found: Diagnostics, most: int) -> Sheet:
                 number(found.fold_low[j]),
                 number(found.fold_high[j]),
                 number(effect[j] if standardised else math.nan),
-                "sign differs" if changes[j] else None,
+                *(("differs" if changes[j] else None,) if marked else ()),
             ),
         )
         for j in order
@@ -53,13 +57,13 @@ def _of_diagnostics(found: Diagnostics, most: int) -> Sheet:
     folds = for_html(found.folds, FOLDS)
     header = (
         *("column", "coefficient", "least squares", "decay leaves"),
-        *(f"lowest of {folds}", f"highest of {folds}", "per standard deviation", ""),
+        *(f"lowest of {folds}", f"highest of {folds}", "per standard deviation"),
+        *(("sign between folds",) if marked else ()),
     )
     note = (
         f"{cut}Least squares is the fit without decay; where several fit equally well, the smallest of them. Lowest "
-        f"and highest are among models that each leave out one of {folds}: they show how stable a coefficient is and "
-        "are no confidence interval. Per standard deviation is the coefficient times the standard deviation of its "
-        "column, which can be compared between columns."
+        f"and highest are of {fold_models(folds)}. {stability(folds, learned=learned)} Per standard deviation is the "
+        "coefficient times the standard deviation of its column, which can be compared between columns."
     )
     caption = f"Coefficients in the units of the columns, at decay {brief(found.decay)}"
     return Sheet(caption, header, (intercept, *rows), note)
@@ -90,7 +94,7 @@ def _largest(sizes: NDArray[np.float64], most: int) -> tuple[NDArray[np.intp], s
     if len(sizes) <= most:
         return np.arange(len(sizes)), ""
     order = np.sort(np.argsort(-np.abs(sizes), kind="stable")[:most])
-    return order, f"The {most} largest of {len(sizes)}; the JSON has them all. "
+    return order, f"The {most} largest of {len(sizes):,}; the JSON has them all. "
 
 
 def nearest(decays: NDArray[np.float64], decay: float) -> int:

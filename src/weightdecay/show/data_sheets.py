@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
-from weightdecay.show.choices import choices
+from weightdecay.records.verdict import relative
+from weightdecay.show.choices import CRITERIA, choices
 from weightdecay.show.names import NAME, setting
 from weightdecay.show.plan_words import in_a_line
 from weightdecay.show.sanitize import for_html, shortened
-from weightdecay.show.sheet import Row, Sheet, label, number, weight
+from weightdecay.show.sheet import Number, Row, Sheet, label, number, weight
 
 MAX_TRIALS = 20
 MAX_PLAN = 200
@@ -36,7 +38,7 @@ def plan_sheet(plan: Sequence[ColumnPlan]) -> Sheet | None:
         if room < 0:
             break
         rows.append(row)
-    note = f"The first {len(rows)} of {len(plan)}; the JSON has them all." if len(plan) > len(rows) else ""
+    note = f"The first {len(rows)} of {len(plan):,}; the JSON has them all." if len(plan) > len(rows) else ""
     header = ("column", "taken for", "missing", "what was done", "columns made of it")
     return Sheet(f"What became of the columns: {in_a_line(plan, for_html)}", header, tuple(rows), note)
 
@@ -62,7 +64,7 @@ def trial_sheet(tuning: Tuning) -> Sheet | None:
         for one in tuning.trials[:MAX_TRIALS]
     )
     left = len(tuning.trials) - len(rows)
-    note = f"The {MAX_TRIALS} best of {len(tuning.trials)}; the JSON has them all." if left else ""
+    note = f"The {MAX_TRIALS} best of {len(tuning.trials):,}; the JSON has them all." if left else ""
     header = ("setting", "decay", f"held-out {for_html(tuning.metric)}", "standard error")
     return Sheet("Settings tried, each with a decay of its own", header, rows, note)
 
@@ -72,6 +74,8 @@ def choice_sheet(tuning: Tuning) -> Sheet | None:
     every = choices(tuning)
     if not every:
         return None
+    best = every[0].loss - every[0].excess
+    relatives = best > 0 and not tuning.larger_is_better
     rows = tuple(
         Row(
             for_html(one.name),
@@ -79,6 +83,7 @@ def choice_sheet(tuning: Tuning) -> Sheet | None:
                 number(one.decay),
                 number(tuning.as_metric(one.loss)),
                 number(one.excess),
+                *((_relative(one.excess, best),) if relatives else ()),
                 *(() if tuning.targets else (number(one.paired), one.remark or None)),
             ),
         )
@@ -90,8 +95,9 @@ def choice_sheet(tuning: Tuning) -> Sheet | None:
         f"held-out {for_html(tuning.metric)}",
         "worse than the best by",
     )
+    header += ("relative",) if relatives else ()
     # Each target has a best of its own: no differences pair up.
-    header += () if tuning.targets else ("paired standard error", "")
+    header += () if tuning.targets else ("paired standard error", "remark")
     note = (
         "The standard error is that of the difference to the best, paired over the same held-out rows or folds: a "
         "difference that is not well beyond it may be chance."
@@ -101,14 +107,23 @@ def choice_sheet(tuning: Tuning) -> Sheet | None:
     return Sheet(caption, header, rows, "" if tuning.targets else note)
 
 
+def _relative(excess: float, best: float) -> Number | None:
+    """How much worse than the best in the words of the verdict."""
+    return Number(repr(excess / best), relative(excess, best)) if math.isfinite(excess) else None
+
+
 def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
     """The numbers behind the picture, one line per decay."""
     # Only what has a number for every decay belongs into the table.
     same = path is not None and len(path.decays) == len(tuning.decays)
-    columns = {"mean": tuning.as_metric(tuning.mean), "standard error": tuning.standard_error, "paired": tuning.paired}
+    columns = {
+        "mean": tuning.as_metric(tuning.mean),
+        "standard error": tuning.standard_error,
+        "paired standard error": tuning.paired,
+    }
     if path is not None and same:
         columns |= {"degrees of freedom": path.df}
-        columns |= {"training": path.train_loss} if path.train_loss.ndim == 1 else {}
+        columns |= {"training loss": path.train_loss} if path.train_loss.ndim == 1 else {}
     columns |= {for_html(name): values for name, values in tuning.opinions.items() if np.ndim(values) == 1}
     rows = tuple(
         Row(
@@ -118,7 +133,21 @@ def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
         for index, decay in enumerate(tuning.decays)
     )
     caption = f"Held-out {for_html(tuning.metric)} of every decay ({for_html(tuning.cv)})"
-    return Sheet(caption, ("decay", *columns, ""), rows)
+    return Sheet(caption, ("decay", *columns, "remark"), rows, " ".join(_explained(columns)))
+
+
+def _explained(columns: Iterable[str]) -> Iterator[str]:
+    """What the headers of the numbers of a curve mean, a sentence each."""
+    sentences = {
+        "paired standard error": "The paired standard error is that of the difference to the best decay.",
+        "degrees of freedom": "Degrees of freedom are effective ones, without the intercept.",
+        "training loss": "The training loss is that of the model of all rows on those rows.",
+    } | {
+        short: f"{short[0].upper()}{short[1:]} is {name.removesuffix(f' ({short})')}, in a unit of its own; the "
+        "smaller the better."
+        for short, name in CRITERIA.items()
+    }
+    return (sentences[name] for name in columns if name in sentences)
 
 
 def _remark(tuning: Tuning, decay: float) -> str:

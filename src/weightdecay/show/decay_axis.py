@@ -135,9 +135,11 @@ def df_axis(ax: Axes, axis: DecayAxis, decays: Array, df: Array) -> None:
     decays, df = decays[order], df[order]
     places = np.log(axis.place(decays))
     ticked = _df_places(ax, axis, decays)
-    shown = [df_label(float(np.interp(math.log(place), places, df))) for place in ticked]
+    every = [df_label(float(np.interp(math.log(place), places, df))) for place in ticked]
+    # What reads the same as the one before it tells nothing.
+    new = [number for number, text in enumerate(every) if not number or text != every[number - 1]]
     top = ax.secondary_xaxis("top")
-    top.set_xticks(ticked, shown, color=GREY, fontsize="small")
+    top.set_xticks([ticked[k] for k in new], [every[k] for k in new], color=GREY, fontsize="small")
     top.set_xticks([], minor=True)
     top.tick_params(color=FAINT)
     top.set_xlabel("effective degrees of freedom", color=GREY, fontsize="small")

@@ -13,6 +13,7 @@ from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.fold_words import counted
 from weightdecay.show.names import setting
 from weightdecay.show.plots import flat_coefficients
 from weightdecay.show.sanitize import for_terminal
@@ -138,7 +139,7 @@ def trials(tuning: Tuning) -> Fitting:
         for values in ([one.decay for one in shown], losses, [one.standard_error for one in shown])
     ]
     header = for_terminal(f"held-out {tuning.metric}", 60)
-    note = f"[dim]The {len(shown)} best of {len(tuning.trials)} settings; the JSON has them all.[/]"
+    note = f"[dim]The {len(shown)} best of {len(tuning.trials):,} settings; the JSON has them all.[/]"
 
     def build(width: int) -> RenderableType:
         columns = [numbers("decay", cells[0], 5), numbers("", cells[1]), numbers("± SE", cells[2], 4)]
@@ -167,7 +168,7 @@ def coefficients(path: DecayPath) -> Fitting:
     names = [every[j] for j in order]
     feet = ["intercept"] if path.intercept.ndim == 1 else []
     feet += ["degrees of freedom"]
-    note = f"[dim]The {len(order)} largest of {len(every)} coefficients; --json has them all.[/]"
+    note = f"[dim]The {len(order)} largest of {len(every):,} coefficients; --json has them all.[/]"
 
     def at(index: int) -> Column:
         values = [*coef[index, order], *([path.intercept[index]] if path.intercept.ndim == 1 else []), path.df[index]]
@@ -184,7 +185,7 @@ def coefficients(path: DecayPath) -> Fitting:
                 break
         size = max(min(longest, NAME, room), 1)
         cells = (*(for_terminal(name, max(size, 4)) for name in names), *feet)
-        title = f"Coefficients in {for_terminal(path.units)} at {len(columns)} of {len(path.decays)} decays:"
+        title = f"Coefficients in {for_terminal(path.units)} at {len(columns)} of {counted(len(path.decays), 'decay')}:"
         table = grid((Column("decay", cells, size, numbers=False), *columns), len(feet))
         return Group(title, table, *([note] if len(order) < len(every) else []))
 
@@ -200,7 +201,7 @@ def columns(plan: Sequence[ColumnPlan]) -> Fitting:
     longest = max((len(one.name) for one in shown), default=1)
     gaps = [str(one.missing) if one.missing else "" for one in shown]
     left = len(plan) - len(shown)
-    note = f"[dim]and {left} more column{'' if left == 1 else 's'}; all in the report.[/]"
+    note = f"[dim]and {counted(left, 'more column')}; all in the report.[/]"
 
     def build(width: int) -> RenderableType:
         kinds = Column("taken for", tuple(one.kind for one in shown), 9, numbers=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib import metadata
 
 from weightdecay.records.tuning import Tuning
+from weightdecay.show.fold_words import counted
 from weightdecay.show.names import NAME
 from weightdecay.show.sanitize import for_html, shortened
 
@@ -20,19 +21,20 @@ TARGETS = 20  # that are named
 def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     """Names and values, without those that are not known."""
     columns = [one for one in tuning.plan if one.kind != "dropped"]
-    made = f"{len(columns)} of the table, made into {len(tuning.columns)} columns of numbers" if columns else ""
+    numbers = counted(len(tuning.columns), "column")
+    made = f"{len(columns):,} of the table, made into {numbers} of numbers" if columns else ""
     weights = "" if tuning.weight_sum == tuning.n_rows else f"{tuning.weight_sum!r}"
     found = {
         "command": for_html(tuning.command, TEXT_LIMIT),
         "file": for_html(tuning.source, TEXT_LIMIT),
         "target" if len(tuning.target_names) == 1 else "targets": for_html(_targets(tuning), TEXT_LIMIT),
         "model": for_html(tuning.model_name),
-        "rows with positive weight": str(tuning.n_rows),
+        "rows with positive weight": f"{tuning.n_rows:,}",
         "sum of the weights": weights,
-        "columns": made or str(len(tuning.columns)),
+        "columns": made or f"{len(tuning.columns):,}",
         "rule": for_html(tuning.rule),
         "folds": for_html(tuning.cv),
-        "decays tried": f"{len(tuning.decays)}, from {tuning.decays[0]:.4g} to {tuning.decays[-1]:.4g}",
+        "decays tried": f"{len(tuning.decays):,}, from {tuning.decays[0]:.4g} to {tuning.decays[-1]:.4g}",
         "decay in use, in full": "" if tuning.targets else repr(float(tuning.decay)),
         "columns are standardised": "yes" if tuning.standardize else "no",
         "tolerance of the window": f"{100 * tuning.tolerance:g} %",

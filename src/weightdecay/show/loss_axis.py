@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.shares import gains
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 
@@ -53,7 +54,7 @@ def loss_range(tuning: Tuning, train: Array | None) -> LossRange:
     best, worst = float(np.nanmin(mean)), float(np.nanmax(mean))
     lower = min(float(np.nanmin(mean - error)), best if train is None else float(np.nanmin(train)))
     important = _important(tuning)
-    if 0 < LOGARITHMIC * best < important and not tuning.scored:
+    if 0 < LOGARITHMIC * best < important and not tuning.larger_is_better:
         bottom = max(lower, best / 10)
         # Half of the curve at least stays in the picture: a fit to noise-free data may be best by thirty decades.
         top = min(worst, max(min(3 * important, 1e4 * best), float(np.nanmedian(mean)))) * 1.5
@@ -87,7 +88,14 @@ def what_is_cut(tuning: Tuning, shown: LossRange) -> str | None:
     """A note on the losses above the picture."""
     if shown.beyond is None:
         return None
-    return f"not shown: {'down' if tuning.scored else 'up'} to {brief(tuning.as_metric(shown.beyond))}"
+    return f"not shown: {'down' if tuning.larger_is_better else 'up'} to {brief(tuning.as_metric(shown.beyond))}"
+
+
+def allowance(tuning: Tuning) -> str:
+    """What the window allows, in words: of a score it is a share of its gain on a constant prediction."""
+    constant = tuning.reference("infinite decay")
+    gain = tuning.scored and constant is not None and gains(float(tuning.mean[tuning.best]), constant.mean)
+    return f"{100 * tuning.tolerance:g} % of the {'gain' if gain else 'best'}"
 
 
 def dress_losses(ax: Axes, shown: LossRange, *, turned: bool) -> tuple[float, float]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from weightdecay.records.codes import CODES
+from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show.coefficient_sheet import coefficient_sheet
 from weightdecay.show.data_sheets import choice_sheet, curve_sheet, plan_sheet, trial_sheet
+from weightdecay.show.fold_words import counted, learned
 from weightdecay.show.how_found import facts
 from weightdecay.show.names import short_names, subject, target_names
 from weightdecay.show.page_pictures import (
@@ -35,6 +37,8 @@ LONG = 25  # rows of a table that is folded away
 # Several targets share the room of a page.
 SHARED = Room(points=150, top=12, rows=40, wide=False)
 TEXT_LIMIT = 1000
+MAX_NOTES = 30
+SQUARED = "mean squared error"  # whose root has the unit of the target
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Page:
     title: str
     sections: tuple[Section, ...]
     plan: Sheet | None
+    notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     note: str = ""
     long: int = LONG
@@ -91,13 +96,21 @@ def page(tuning: Tuning) -> Page:
     shown = tuning.targets[:MAX_TARGETS]
     anchors: Counter[str] = Counter()
     only = tuning.target_names[0] if len(tuning.target_names) == 1 else None
-    sections = [_section("All targets together" if shown else "", tuning, only, Room(), anchors)]
+    whole, each = (replace(room, learned=learned(tuning.plan)) for room in (Room(), SHARED))
+    sections = [_section("All targets together" if shown else "", tuning, only, whole, anchors)]
     names = target_names(tuning, "Target")
-    sections += [_section(for_html(name), one, name, SHARED, anchors) for name, one in zip(names, shown, strict=False)]
+    sections += [_section(for_html(name), one, name, each, anchors) for name, one in zip(names, shown, strict=False)]
     left = len(tuning.targets) - len(shown)
-    note = f"{left} more targets are not shown here; the JSON has them all." if left else ""
+    note = f"{counted(left, 'more target')} not shown here; the JSON has all." if left else ""
     title = for_html(subject(tuning), TEXT_LIMIT)
-    return Page(title, tuple(sections), plan_sheet(tuning.plan), facts(tuning), note)
+    return Page(title, tuple(sections), plan_sheet(tuning.plan), _notes(tuning), facts(tuning), note)
+
+
+def _notes(tuning: Tuning) -> tuple[str, ...]:
+    """What was done when the rows were read."""
+    notes = [for_html(one, TEXT_LIMIT) for one in tuning.notes[:MAX_NOTES]]
+    left = len(tuning.notes) - len(notes)
+    return (*notes, *([f"{counted(left, 'more note')}; the JSON has all."] if left else []))
 
 
 def _section(heading: str, tuning: Tuning, target: str | None, room: Room, anchors: Counter[str]) -> Section:
@@ -108,13 +121,13 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
     return Section(
         heading=heading,
         verdict=tuple(for_html(line, TEXT_LIMIT) for line in tuning.verdict.splitlines()),
-        glance=tuple(_glance(tuning)),
+        glance=tuple(_glance(tuning, target)),
         findings=tuple(_told(short_names(one, tuning.columns), anchors) for one in tuning.findings),
         curve=curve_picture(tuning, room),
         coefficients=coefficient_picture(found, target, room),
-        coefficient_sheet=coefficient_sheet(tuning, path, room.rows),
+        coefficient_sheet=coefficient_sheet(tuning, path, room.rows, learned=room.learned),
         path=path_picture(tuning, path, room),
-        residuals=residual_picture(found, target, tuning.n_rows, room),
+        residuals=residual_picture(tuning, target, room),
         opinions=opinion_picture(tuning, room),
         choices=choice_sheet(tuning),
         trials=trial_sheet(tuning),
@@ -122,7 +135,7 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
     )
 
 
-def _glance(tuning: Tuning) -> Iterator[Figure]:
+def _glance(tuning: Tuning, target: str | None) -> Iterator[Figure]:
     """The numbers that a reader asks for first."""
 
     def shown(name: str, value: float, words: str = "") -> Iterator[Figure]:
@@ -135,16 +148,25 @@ def _glance(tuning: Tuning) -> Iterator[Figure]:
         yield from shown("decay in use", tuning.decay)
         at = np.flatnonzero(tuning.decays == tuning.decay)
         if len(at):
-            error = float(tuning.standard_error[at[0]])
+            loss, error = float(tuning.as_metric(tuning.mean[at[0]])), float(tuning.standard_error[at[0]])
             words = f"± {brief(error)}" if math.isfinite(error) else ""
-            yield from shown(
-                f"held-out {for_html(tuning.metric, 40)}", tuning.as_metric(float(tuning.mean[at[0]])), words
-            )
+            yield from shown(f"held-out {for_html(tuning.metric, 40)}", loss, words)
+            if tuning.metric == SQUARED:
+                of = "" if target is None else f" of {for_html(target, 40)}"
+                yield from shown(f"typical error{of}", math.sqrt(loss), "the root of it")
     if found is not None:
-        yield from shown("held-out R²", found.r2)
-        columns = len(found.coef)
-        yield from shown("effective degrees of freedom", found.df, f"of {columns} column{'' if columns == 1 else 's'}")
+        # Leave-one-out has models of other folds beside it.
+        other = "" if found.folds == tuning.cv else f" ({for_html(found.folds, 40)})"
+        yield from shown(f"held-out R²{other}", found.r2)
+        yield from shown("effective degrees of freedom", found.df, _most(found))
     yield Figure("rows", Number(str(tuning.n_rows), f"{tuning.n_rows:,}"))
+
+
+def _most(found: Diagnostics) -> str:
+    """How many degrees of freedom there can be: fewer than columns where some of them determine others."""
+    columns = counted(len(found.coef), "column")
+    rank = round(found.rank) if math.isfinite(found.rank) else len(found.coef)
+    return f"of {columns}" if rank == len(found.coef) else f"of at most {rank:,} in {columns}"
 
 
 def _told(finding: Finding, anchors: Counter[str]) -> Told:

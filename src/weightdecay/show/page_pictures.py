@@ -14,6 +14,8 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.coefficient_picture import TOP, per_deviation
+from weightdecay.show.fold_words import counted, fold_models, single, stability
+from weightdecay.show.loss_axis import COMPARABLE
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.residual_picture import drawn
 from weightdecay.show.sanitize import for_html
@@ -21,6 +23,7 @@ from weightdecay.show.sanitize import for_html
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+STANDARDISED = "per standard deviation of the column"
 WIDE, NARROW = 6.4, 3.9  # inches, of a picture
 TEXT_LIMIT = 1000
 ROW = 0.2  # inches, of a coefficient
@@ -28,12 +31,16 @@ ROW = 0.2  # inches, of a coefficient
 
 @dataclass(frozen=True)
 class Room:
-    """What a page can carry of one target: residuals, coefficients in the picture and in the table, wide pictures."""
+    """What a page can carry of one target: residuals, coefficients in the picture and in the table, wide pictures.
+
+    Whether columns were made of categories or words goes with it.
+    """
 
     points: int = 300
     top: int = TOP
     rows: int = 200
     wide: bool = True
+    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def _picture(room: Room, draw: Callable[[Axes], object], height: float, words: s
 
 def curve_picture(tuning: Tuning, room: Room) -> Picture:
     """The flagship: held-out and training loss against the decay."""
-    what = tuning.metric if tuning.scored else "and training loss"
+    what = tuning.metric if tuning.scoring not in COMPARABLE else "and training loss"
     words = f"Held-out {what} against the decay. " + tuning.verdict.replace("\n", " ")
     return _picture(room, lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
 
@@ -67,8 +74,13 @@ def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture 
     words = "Coefficients against the decay; the dashed line marks the decay in use."
     drawn_all = path.coef[0].size <= plots.MOST_LINES
     which = "Every coefficient" if drawn_all else "The largest coefficients at the decay in use"
-    caption = f"{which}, in {path.units}, against the decay; the dashed line marks the decay in use."
-    return _picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 3.8, words, caption)
+    per, scale = f"in {path.units}", None
+    found = tuning.diagnostics
+    if found is not None and found.coef.shape == path.coef.shape[1:]:
+        scale, standardised = per_deviation(found)
+        per = STANDARDISED if standardised else per
+    caption = f"{which}, {per}, against the decay; the dashed line marks the decay in use."
+    return _picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay, scale=scale), 3.8, words, caption)
 
 
 def coefficient_picture(found: Diagnostics | None, target: str | None, room: Room) -> Picture | None:
@@ -77,30 +89,32 @@ def coefficient_picture(found: Diagnostics | None, target: str | None, room: Roo
         return None
     every, top = len(found.coef), room.top
     which = f"the {top} largest of {every} coefficients" if every > top else "the coefficients"
-    unit = "per standard deviation of the column" if per_deviation(found)[1] else "in the units of the columns"
+    unit = STANDARDISED if per_deviation(found)[1] else "in the units of the columns"
     words = f"At decay {brief(found.decay)}: {which} {unit}, with their range over {found.folds} and least squares."
+    bars = "Crosses are" if single(found.folds) else "Bars are the range over"
     caption = (
-        f"{which[0].upper()}{which[1:]}, {unit}. Bars are the range over models that each leave out one of "
-        f"{found.folds}: stability, not a confidence interval. Hollow marks are least squares, the fit without decay."
+        f"{which[0].upper()}{which[1:]}, {unit}. {bars} {fold_models(found.folds)}. "
+        f"{stability(found.folds, learned=room.learned)} Hollow marks are least squares, the fit without decay."
     )
     height = 1.1 + ROW * max(min(top, every), 3)
     return _picture(room, lambda ax: plots.coefficients(found, ax=ax, top=top, target=target), height, words, caption)
 
 
-def residual_picture(found: Diagnostics | None, target: str | None, rows: int, room: Room) -> Picture | None:
+def residual_picture(tuning: Tuning, target: str | None, room: Room) -> Picture | None:
     """Held-out residuals against held-out predictions."""
+    found, rows = tuning.diagnostics, tuning.n_rows
     if found is None or not len(found.residual):
         return None
-    r2 = f" Held-out R² {brief(found.r2)}." if np.isfinite(found.r2) else ""
+    r2 = f" Held-out R² {brief(found.r2)} ({found.folds})." if np.isfinite(found.r2) else ""
     words = f"Held-out residuals (target minus prediction) against held-out predictions.{r2}"
     count = len(drawn(found, room.points))
-    points = "Every row is a point" if count == rows else f"{count} of {rows:,} rows are points"
+    points = "Every row is a point" if count == rows else f"{count:,} of {rows:,} rows are points"
     if count < len(found.residual) == rows:
         points += ", the largest residuals among them"
     caption = (
         f"{words} {points}; the line and the bands are the median and the middle 50 and 90 % of the rows in "
-        f"{len(found.quantiles)} groups by prediction. Medians off 0 tell of a bias, bands that widen of errors that "
-        "grow."
+        f"{counted(len(found.quantiles), 'group')} by prediction. Medians off 0 tell of a bias, bands that widen of "
+        "errors that grow."
     )
     return _picture(
         room, lambda ax: plots.residuals(found, ax=ax, most=room.points, target=target), 3.6, words, caption
@@ -111,11 +125,11 @@ def opinion_picture(tuning: Tuning, room: Room) -> Picture | None:
     """What each decay costs, and what each criterion would choose."""
     if tuning.targets or not room.wide or len(tuning.decays) < 2:
         return None
-    way = "below" if tuning.scored else "above"
+    way = "below" if tuning.larger_is_better else "above"
     words = f"Held-out {tuning.metric} {way} the best, against the decay, with the choices of criteria and habits."
     caption = (
-        f"How far every decay is {way} the best on the same held-out rows, with a band of one paired standard error: "
-        "where it reaches 0 the data cannot tell a decay from the best. Marks are what criteria and habits would "
-        "choose."
+        "How much worse than the best every decay is on the same held-out rows, with a band of one paired standard "
+        "error: where it reaches 0 the data cannot tell a decay from the best. Marks are what criteria and habits "
+        "would choose."
     )
     return _picture(room, lambda ax: plots.opinions(tuning, ax=ax), 3.5, words, caption)

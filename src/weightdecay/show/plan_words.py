@@ -13,6 +13,9 @@ WORDS: Mapping[Kind, tuple[str, str]] = {
     "category": ("category", "categories"),
     "date": ("date", "dates"),
     "text": ("text", "texts"),
+    "weight": ("column of weights", "columns of weights"),
+    "group": ("column of groups", "columns of groups"),
+    "time": ("column of times", "columns of times"),
     "dropped": ("dropped", "dropped"),
 }
 DROPPED, NAME = 5, 24  # dropped columns that are named, and letters of each

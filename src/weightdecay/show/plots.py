@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
@@ -94,7 +94,14 @@ def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, decay: float | None = None) -> Axes:
+def path(
+    path: DecayPath,
+    *,
+    ax: Axes | None = None,
+    top: int = NAMED_LINES,
+    decay: float | None = None,
+    scale: ArrayLike | None = None,
+) -> Axes:
     """Draw every coefficient against the decay, the largest with their names, and the degrees of freedom on top.
 
     Parameters
@@ -107,6 +114,9 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, dec
         How many coefficients to name: the largest in size at `decay`, or anywhere along the path.
     decay : float, optional
         A decay to mark.
+    scale : array-like of shape (p,), optional
+        Standard deviations of the columns, such as ``tuning.diagnostics.scale``: coefficients are drawn per standard
+        deviation of their column then, so that columns of different units can be compared.
 
     Returns
     -------
@@ -116,6 +126,8 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, dec
     ------
     TypeError
         It is no `DecayPath`.
+    ValueError
+        There is not one scale for each column.
 
     Examples
     --------
@@ -129,6 +141,7 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, dec
     check("path", path, DecayPath, "pass what wd.path returned, or tuning.path")
     ax = axes(ax)
     coef, names = flat_coefficients(path)
+    coef, what = (coef, "coefficient") if scale is None else (_scaled(coef, path, scale), "per standard deviation")
     every = [*path.decays, *([] if decay is None else [decay])]
     axis = decay_axis(every)
     dress(ax, axis, every)
@@ -137,7 +150,7 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, dec
     places, coef = axis.place(path.decays[order]), coef[order]
     at = slice(None) if decay is None else [int(np.argmin(np.abs(np.log(places / axis.place(decay)))))]
     ranked = np.argsort(-np.abs(coef[at]).max(axis=0), kind="stable")
-    ax.set_ylabel("coefficient")
+    ax.set_ylabel(what)
     settle(ax)
     named = ranked[: min(top, names_that_fit(ax))]
     _many_lines(ax, places, coef, named, ranked[len(named) :])
@@ -147,7 +160,8 @@ def path(path: DecayPath, *, ax: Axes | None = None, top: int = NAMED_LINES, dec
     # The line of the marked decay must not run through the names.
     beside = float(axis.place(min(every)))
     name_curves(ax, beside, coef[0, named].tolist(), shown, _colours(len(named)), "left")
-    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
+    # Not through the names.
+    ax.plot([beside, axis.right], [0, 0], color=FAINT, linewidth=0.8, zorder=0)
     if decay is not None:
         ax.axvline(float(axis.place(decay)), color=INK, linewidth=1, linestyle="--")
     return ax
@@ -204,7 +218,7 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     shown = [fitted(names[j], name_room(ax)) for j in named]
     ax.set_xlim(0, max(len(weights) - 1, 1))
     room = make_room(ax, shown, "right")
-    ax.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
+    ax.plot([0, max(len(weights) - 1, 1)], [0, 0], color=FAINT, linewidth=0.8, zorder=0)
     if len(every) == 1:
         _many_lines(ax, np.arange(len(weights), dtype=np.float64), weights, named, ranked[len(named) :])
         squeeze(ax, np.abs(weights[:, named]).max(axis=1))
@@ -214,6 +228,14 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
         colours = [GREY] * len(named)
     name_curves(ax, len(weights) - 1, weights[-1, named].tolist(), shown, colours, "right")
     return ax
+
+
+def _scaled(coef: Array, path: DecayPath, scale: ArrayLike) -> Array:
+    """Coefficients (L, …) times the scales of their columns."""
+    per, p = np.asarray(scale, dtype=np.float64), path.coef.shape[-1]
+    if per.shape != (p,):
+        raise ValueError(f"scale has shape {per.shape}, expected ({p},): one standard deviation for each column")
+    return coef * np.tile(per, coef.shape[1] // max(p, 1))
 
 
 def flat_coefficients(path: DecayPath) -> tuple[Array, list[str]]:

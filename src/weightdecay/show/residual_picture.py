@@ -11,18 +11,21 @@ from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show.canvas import axes, diagnostics_of, fitting, legend_above, target_of
-from weightdecay.show.labels import BLUE, GREY, INK, VERMILLION, letters_beside, settle
+from weightdecay.show.fold_words import counted
+from weightdecay.show.labels import BLUE, GREY, INK, VERMILLION, letters_beside, points, settle
 from weightdecay.show.sanitize import for_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
+Ends = tuple[float, float]
 
 POINTS = 2000
 LARGEST = 20  # residuals that are drawn even where others are left out
-# Residuals farther beyond the middle 90 % than this many times its range would flatten the rest.
+# What is farther beyond the middle 90 % than this many times its range would flatten the rest.
 FAR = 1.5
+WIDER = 3.0  # of the width of a usual band, by which another may reach beyond it
 NAME = 32  # letters of the target
 
 
@@ -33,7 +36,8 @@ def residuals(
 
     Points are rows, the line is their median and the bands hold the middle 50 % and 90 % in groups of predictions with
     about as many rows each. A band off the zero line says that the model is biased there, one that widens that the
-    errors grow. Points far beyond the bands stand as triangles at the edge, and a note says how far they go.
+    errors grow. Points far beyond the bands, and predictions far beyond all others, stand as triangles at the edge, and
+    a note says how far they go.
 
     Parameters
     ----------
@@ -72,29 +76,43 @@ def residuals(
     what = "" if target is None else f" of {for_plot(target, NAME)}"
     ax.spines[["top", "right"]].set_visible(False)
     settle(ax)
-    letters = letters_beside(ax)
+    letters, width = letters_beside(ax), points(ax)[0]
     ax.set_ylabel(next(one for one in ("residual (target − prediction)", "residual") if len(one) <= letters + 4))
-    ax.set_xlabel(fitting(ax, [f"held-out prediction{what}", "held-out prediction"]))
+    ax.set_xlabel(fitting(width, [f"held-out prediction{what}", "held-out prediction"]))
     at = drawn(found, most)
-    low, high = _limits(found)
-    x, y = found.fitted[at], found.residual[at]
+    places = found.fitted[at], found.residual[at]
+    ends = _middle(found.fitted), _limits(found)
+    inside = np.all([(low <= one) & (one <= high) for one, (low, high) in zip(places, ends, strict=True)], axis=0)
     bands = _bands(ax, found)
-    inside = (y >= low) & (y <= high)
-    dots = ax.plot(x[inside], y[inside], "o", color=BLUE, markersize=2.6, markeredgewidth=0, alpha=0.55, zorder=3)[0]
-    entries = {"one row": dots, **bands}
-    for outside, end, marker, way in ((y < low, low, "v", "down"), (y > high, high, "^", "up")):
-        if outside.any():
-            count = int(outside.sum())
-            far = brief(float(y[outside][np.abs(y[outside]).argmax()]))
-            name = f"{count} more row{'' if count == 1 else 's'}, {way} to {far}"
-            edge: dict[str, Any] = {"color": VERMILLION, "markersize": 4.5, "zorder": 4}
-            entries[name] = ax.plot(x[outside], np.full(count, end), marker, **edge)[0]
+    dots = ax.plot(*(one[inside] for one in places), "o", color=BLUE, markersize=2.6, markeredgewidth=0, alpha=0.55)[0]
+    dots.set_zorder(3)
+    legend = {"one row": dots, **bands, **_beyond(ax, places, ends)}
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=2)
-    if len(y):
-        margin = 0.04 * ((high - low) or 1.0)
-        ax.set_ylim(low - margin, high + margin)
-    legend_above(ax, entries)
+    if len(at):
+        ax.set_xlim(_with_margin(ends[0]))
+        ax.set_ylim(_with_margin(ends[1]))
+    legend_above(ax, legend, width)
     return ax
+
+
+def _with_margin(ends: Ends) -> Ends:
+    """Room for marks at the ends."""
+    margin = 0.04 * ((ends[1] - ends[0]) or 1.0)
+    return ends[0] - margin, ends[1] + margin
+
+
+def _beyond(ax: Axes, places: tuple[Array, Array], ends: tuple[Ends, Ends]) -> dict[str, Any]:
+    """Rows outside of the picture as triangles at its edge, with a name that says how many and how far."""
+    found: dict[str, Any] = {}
+    shown = [np.clip(one, *end) for one, end in zip(places, ends, strict=True)]
+    for values, (low, high), markers, what in zip(places, ends, ("<>", "v^"), ("predicted ", ""), strict=True):
+        for outside, marker, way in ((values < low, markers[0], "down"), (values > high, markers[1], "up")):
+            if outside.any():
+                far = brief(float(values[outside][np.abs(values[outside]).argmax()]))
+                name = f"{counted(int(outside.sum()), 'more row')}, {what}{way} to {far}"
+                edge: dict[str, Any] = {"color": VERMILLION, "markersize": 4.5, "zorder": 4}
+                found[name] = ax.plot(*(one[outside] for one in shown), marker, **edge)[0]
+    return found
 
 
 def drawn(found: Diagnostics, most: int) -> NDArray[np.intp]:
@@ -107,14 +125,27 @@ def drawn(found: Diagnostics, most: int) -> NDArray[np.intp]:
     return np.union1d(evenly, largest)
 
 
-def _limits(found: Diagnostics) -> tuple[float, float]:
+def _middle(predictions: Array) -> Ends:
+    """Ends of the predictions that are drawn in their places: one far beyond all others would squeeze them."""
+    if not len(predictions):
+        return 0.0, 0.0
+    low, high = np.quantile(predictions, (0.05, 0.95))
+    room = FAR * (high - low) or np.inf
+    return max(float(predictions.min()), float(low - room)), min(float(predictions.max()), float(high + room))
+
+
+def _limits(found: Diagnostics) -> Ends:
     """Ends of the residuals that are drawn in their places."""
     every = found.residual
     if not len(every):
         return 0.0, 0.0
     low, high = min(float(every.min()), 0.0), max(float(every.max()), 0.0)
     if len(found.quantiles):
-        bottom, top = float(found.quantiles[:, 0].min()), float(found.quantiles[:, 4].max())
+        lower, upper = found.quantiles[:, 0], found.quantiles[:, 4]
+        # A group that holds an outlier has a band that would flatten those of all others.
+        room = WIDER * float(np.median(upper - lower)) or np.inf
+        bottom = max(float(lower.min()), float(np.median(lower)) - room)
+        top = min(float(upper.max()), float(np.median(upper)) + room)
         low, high = max(low, bottom - FAR * (top - bottom)), min(high, top + FAR * (top - bottom))
     return low, high
 

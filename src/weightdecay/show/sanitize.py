@@ -14,6 +14,8 @@ import unicodedata
 SUBSTITUTE = "\N{REPLACEMENT CHARACTER}"
 NAME_LIMIT = 120
 
+# What tells columns apart that were made of one: the value of a category, the part of a date, a word, a flag, a target.
+_OWN = re.compile(r"(?: = |: | · | is missing$)")
 _BRACKETS = re.compile(r"(\\*)(\[|\Z)")
 # Zero-width joiner and non-joiner shape letters and emoji; they hide nothing.
 _JOINERS = frozenset("\u200c\u200d")
@@ -70,13 +72,20 @@ def for_html(text: str, limit: int = NAME_LIMIT) -> str:
 def shortened(text: str, limit: int) -> str:
     """Text of at most so many characters: of a longer one the beginning and the end.
 
+    A column that was made of another keeps what tells it from its like, if that is short enough.
+
     Examples
     --------
     >>> shortened("the height of the plant", 12)
     'the hei…lant'
+    >>> shortened("description = modern", 16)
+    'descri… = modern'
     """
     if len(text) <= limit:
         return text
+    own = _OWN.search(text, max(len(text) - limit + 2, 1))
+    if own is not None:
+        return text[: limit - 1 - len(text) + own.start()] + "…" + text[own.start() :]
     end = limit // 3
     return text[: limit - 1 - end] + "…" + text[len(text) - end :]
 

@@ -66,6 +66,6 @@ def draw_targets(ax: Axes, tuning: Tuning) -> None:
     notes = [f"the first {most} of {len(curves)} targets"] if len(curves) > most else []
     notes += [f"not shown: up to {brief(foot + far)}"] if far > span else []
     ax.set_title("; ".join(notes), fontsize="small", color=GREY, loc="left")
-    below, above = (1.05, 0.05) if tuning.scored else (0.05, 1.05)
+    below, above = (1.05, 0.05) if tuning.larger_is_better else (0.05, 1.05)
     extend(ax, foot - below * span, foot + above * span, strip_height(placed))
     write(ax, axis, placed)

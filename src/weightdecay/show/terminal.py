@@ -15,6 +15,7 @@ from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.files import check_writable, write_text
+from weightdecay.show.fold_words import counted
 from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
 from weightdecay.show.names import short_names
 from weightdecay.show.plan_words import in_a_line, plain
@@ -119,27 +120,26 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     from rich.console import Group
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
-    lines = [*_data_lines(table, tuning.plan), f"[bold]{first}[/]", *others]
+    lines = [*_data_lines(table, tuning.plan, tuning.notes), f"[bold]{first}[/]", *others]
     findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
     tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []
     return Group(*lines, *findings, *tried, "", curve(tuning))
 
 
-def _data_lines(table: Table | None, plan: Sequence[ColumnPlan] = ()) -> Iterable[str]:
+def _data_lines(table: Table | None, plan: Sequence[ColumnPlan] = (), notes: Sequence[str] = ()) -> Iterable[str]:
     """What was read, what its columns were taken for if not all are plain numbers, and what was done on the way."""
     if table is not None:
-        plan = plan or table.plan
+        plan, notes = plan or table.plan, table.notes
         rows, columns = len(table.y), len(table.columns)
-        plural = "" if columns == 1 else "s"
         source, target = for_terminal(table.source), for_terminal(table.target, NAME)
         nothing = 0 if table.weight is None else int((table.weight == 0).sum())
-        weightless = f" ({nothing} of weight 0)" if nothing else ""
-        yield f"[dim]{source}: {rows} rows{weightless}, {columns} column{plural}, target {target}[/]"
+        weightless = f" ({nothing:,} of weight 0)" if nothing else ""
+        size = f"{counted(rows, 'row')}{weightless}, {counted(columns, 'column')}"
+        yield f"[dim]{source}: {size}, target {target}[/]"
     if not plain(plan):
         yield f"[dim]{in_a_line(plan, for_terminal)}[/]"
-    if table is not None:
-        yield from (f"[dim]{sentence(note)}[/]" for note in table.notes)
-    if table is not None or not plain(plan):
+    yield from (f"[dim]{sentence(note)}[/]" for note in notes)
+    if table is not None or notes or not plain(plan):
         yield ""
 
 

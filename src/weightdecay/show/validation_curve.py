@@ -26,7 +26,7 @@ from weightdecay.show.labels import (
     text_width,
 )
 from weightdecay.show.legend import place_legend
-from weightdecay.show.loss_axis import COMPARABLE, dress_losses, loss_range, what_is_cut
+from weightdecay.show.loss_axis import COMPARABLE, allowance, dress_losses, loss_range, what_is_cut
 from weightdecay.show.sanitize import for_plot
 from weightdecay.show.strip import Label, extend, lanes, strip_height, write
 
@@ -50,7 +50,7 @@ def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
     shown = [*tuning.decays, *(one.decay for one in beside)]
     axis = decay_axis(shown)
     dress(ax, axis, shown)
-    bottom, top = dress_losses(ax, losses, turned=tuning.scored)
+    bottom, top = dress_losses(ax, losses, turned=tuning.larger_is_better)
     if path is not None:
         df_axis(ax, axis, path.decays, path.df)
     ax.set_ylabel(for_plot(tuning.metric, letters_beside(ax)))
@@ -162,8 +162,7 @@ def _ends(axis: DecayAxis, interval: tuple[float, float]) -> tuple[float, float]
 def _window(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:
     """The range within the tolerance of the best, shaded over the full height."""
     if ends := _ends(axis, tuning.window):
-        label = f"within {100 * tuning.tolerance:g} % of the best"
-        ax.axvspan(*ends, color=GREEN, alpha=0.13, linewidth=0, label=label, zorder=0)
+        ax.axvspan(*ends, color=GREEN, alpha=0.13, linewidth=0, label=f"within {allowance(tuning)}", zorder=0)
 
 
 def _marks(ax: Axes, axis: DecayAxis, tuning: Tuning) -> None:

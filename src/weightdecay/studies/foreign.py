@@ -7,6 +7,7 @@ precision Λ = λ·Σs of the full data, converted to the estimator's own parame
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
 from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing as take
 from sklearn.utils import indexable
@@ -24,7 +26,15 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
-from weightdecay.studies.foreign_data import columns_of, target_of
+from weightdecay.studies.foreign_data import check_folds, columns_of, target_of
+from weightdecay.studies.foreign_fits import (
+    ILL_CONDITIONED,
+    REFITTED,
+    REFUSED,
+    STATUS,
+    ill_conditioned,
+    refuse_nothing_sound,
+)
 from weightdecay.studies.foreign_losses import RegressionLoss, loss_of, row_losses
 from weightdecay.studies.penalties import Penalised, penalised
 from weightdecay.tuning.folds import Folds, natural_count
@@ -37,8 +47,6 @@ from weightdecay.tuning.target_names import target_names
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-REFITTED, LATE, REFUSED = "refitted", "not converged: refitted", "refused by the estimator"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +89,8 @@ class ForeignProblem:
     target_names : tuple of str
     progress : Progress
         Told of every fit of a split.
+    ill : set of float
+        Decays at which some fit of a split was ruled by rounding.
     """
 
     model: Penalised
@@ -90,6 +100,7 @@ class ForeignProblem:
     weighted: bool
     target_names: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Silent)
+    ill: set[float] = field(default_factory=set, repr=False)
 
     @cached_property
     def classifies(self) -> bool:
@@ -157,12 +168,17 @@ class ForeignProblem:
         share = float(self.loss_weight.sum() / weight.sum())
         own = self.s[rows] if self.weighted else None
         try:
-            model, converged = self.model.fitted(decay * share, take(self.X, rows), self.y[rows], own, weight)
+            model, status = self.model.fitted(decay * share, take(self.X, rows), self.y[rows], own, weight)
         except (ValueError, ArithmeticError):
             if decay != 0:
                 raise
             return None, REFUSED
-        return model, REFITTED if converged else LATE
+        return model, status
+
+    def trusted(self, decay: float, rows: Index) -> tuple[Any, str]:
+        """The same, and None for a model that is made of rounding."""
+        model, status = self.at(decay, rows)
+        return None if status == ILL_CONDITIONED else model, status
 
     def listening(self, progress: Progress) -> ForeignProblem:
         """The same problem, whose splits tell a listener of every fit."""
@@ -173,35 +189,18 @@ class ForeignProblem:
         n = len(self.y)
         if folds.leave_one_out:
             pairs = [(np.delete(np.arange(n), row), np.array([row])) for row in self.used]
-            self._check(pairs)
+            check_folds(pairs, self.y, self.s, self.classifies)
             return ForeignSplit(self, pairs, np.zeros(len(pairs), dtype=np.intp), leave_one_out=True)
         pairs = list(folds.splits())
-        self._check(pairs)
+        check_folds(pairs, self.y, self.s, self.classifies)
         with_weight = [(train, test[self.s[test] > 0]) for train, test in pairs]
         return ForeignSplit(self, with_weight, folds.repeat)
-
-    def _check(self, pairs: list[tuple[Index, Index]]) -> None:
-        """Every fold has weight on both sides, and trains on every class that it holds out."""
-        for number, (train, test) in enumerate(pairs):
-            for rows, name in ((train, "training"), (test, "test")):
-                if not self.s[rows].any():
-                    raise ValueError(
-                        f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
-                    )
-            if not self.classifies:
-                continue
-            seen, asked = (self.y[rows[self.s[rows] > 0]] for rows in (train, test))
-            if len(missing := np.setdiff1d(asked, seen).tolist()):
-                raise ValueError(
-                    f"fold {number} holds out class {missing[0]!r}, which none of its training rows has; "
-                    "give cv=5 (stratified) or other folds"
-                )
 
     def path(self, decays: Array) -> DecayPath:
         """Refits on all rows: coefficients of the final step, in the units of what reaches it."""
         everything = self.used
         decays = np.asarray(decays, dtype=np.float64)
-        fits = [self.at(float(one), everything) for one in decays]
+        fits = [self.trusted(float(one), everything) for one in decays]
         pairs = self.model.coefficients([fit for fit, _ in fits])
         known = next(fit for fit, _ in fits if fit is not None)
         coef, intercept = (np.array([pair[part] for pair in pairs]) for part in (0, 1))
@@ -244,11 +243,16 @@ class ForeignProblem:
 
     def estimator(self, decay: float | Array) -> Any:
         """The estimator on all rows; at infinite decay the constant model that it then is."""
-        return self.at(float(np.max(decay)), self.used)[0]
+        model, status = self.at(float(np.max(decay)), self.used)
+        if status == ILL_CONDITIONED:
+            warnings.warn(
+                f"decay {np.max(decay):.3g} leaves coefficients made of rounding", LinAlgWarning, stacklevel=2
+            )
+        return model
 
     def findings(self) -> tuple[Finding, ...]:
-        """None: what is seen of the data depends on the estimator."""
-        return ()
+        """What its fits have shown; what else is seen of the data depends on the estimator."""
+        return tuple(ill_conditioned(self.ill))
 
 
 def coarse_first(decays: Array) -> list[float]:
@@ -264,7 +268,7 @@ def coarse_first(decays: Array) -> list[float]:
 def _together(status: NDArray[np.str_]) -> NDArray[np.str_]:
     """One status for all folds (F, L), shape (1, L): that of the first which is not simply refitted."""
     columns = [[one for one in column if one != REFITTED] or [REFITTED] for column in status.T.tolist()]
-    return np.array([[column[0] for column in columns]], dtype="<U24")
+    return np.array([[column[0] for column in columns]], dtype=STATUS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,6 +293,8 @@ class ForeignSplit:
         ------
         Halted
             The interrupt key was pressed; it holds the losses of the decays that were finished.
+        ValueError
+            No decay has a fit that is not made of rounding.
         """
         decays = np.asarray(decays, dtype=np.float64)
         new = [one for one in coarse_first(decays) if (one, id(scoring)) not in self.known]
@@ -298,6 +304,8 @@ class ForeignSplit:
                 told.start(len(new) * len(self.pairs), f"fitting {len(new)} decays × {len(self.pairs)} folds")
             for decay in new:
                 self._fit(decay, scoring)
+            asked = (decays if among is None else among).tolist()
+            refuse_nothing_sound([self.known[one, id(scoring)][1] for one in asked])
             return self._assembled(decays, scoring, among)
         except KeyboardInterrupt:
             raise Halted(self._finished(decays, scoring, among)) from None
@@ -316,7 +324,7 @@ class ForeignSplit:
         """The record of decays that are done."""
         s = self.problem.s
         columns = [self.known[one, id(scoring)] for one in decays.tolist()]
-        status = np.array([column[1] for column in columns]).T.astype("<U24")
+        status = np.array([column[1] for column in columns]).T.astype(STATUS)
         values = [column[0] for column in columns]  # per decay, per fold: a score or the losses of the rows
         if scoring is not None and self.leave_one_out:
             return self._scored_together(decays, np.array(values), status, scoring)
@@ -349,7 +357,9 @@ class ForeignSplit:
         """Losses of the test rows, or −score, of every fold at one decay, and their status; a listener is told."""
         values, statuses = [], []
         for number, (train, test) in enumerate(self.pairs, 1):
-            model, status = self.problem.at(decay, train)
+            model, status = self.problem.trusted(decay, train)
+            if status == ILL_CONDITIONED:
+                self.problem.ill.add(decay)
             values.append(self._value(model, test, scoring))
             statuses.append(status)
             if number == len(self.pairs):
@@ -381,7 +391,7 @@ class ForeignSplit:
         if self.leave_one_out and problem.classifies:
             raise ValueError("cv='loo' gives a scorer one row of a class at a time; give cv=5, or scoring=None")
         if model is None:
-            return math.nan
+            return np.full(problem.y.shape[1:] if self.leave_one_out else (), np.nan)
         X, y = take(problem.X, test), problem.y[test]
         if self.leave_one_out:
             return model.predict(X)[0]

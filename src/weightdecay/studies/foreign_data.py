@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.cells import check_missing, check_numbers
-from weightdecay.tuning.folds import label_codes
+from weightdecay.tuning.folds import Index, label_codes
 
 
 def columns_of(X: Any) -> tuple[str, ...]:
@@ -58,3 +58,25 @@ def _classes(values: NDArray[Any], kind: str) -> NDArray[Any]:
         )
     label_codes(values, "y")
     return values
+
+
+def check_folds(pairs: list[tuple[Index, Index]], y: NDArray[Any], s: NDArray[np.float64], classifies: bool) -> None:
+    """Every fold has weight on both sides, and trains on every class that it holds out.
+
+    Raises
+    ------
+    ValueError
+        One has not; the sentence says which.
+    """
+    for number, (train, test) in enumerate(pairs):
+        for rows, name in ((train, "training"), (test, "test")):
+            if not s[rows].any():
+                raise ValueError(f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows")
+        if not classifies:
+            continue
+        seen, asked = (y[rows[s[rows] > 0]] for rows in (train, test))
+        if len(missing := np.setdiff1d(asked, seen).tolist()):
+            raise ValueError(
+                f"fold {number} holds out class {missing[0]!r}, which none of its training rows has; "
+                "give cv=5 (stratified) or other folds"
+            )

@@ -44,7 +44,7 @@ def read_rows(path: str | Path, model: Any) -> tuple[Any, tuple[str, ...]]:
     >>> _ = file.write_text("name,age\\nAnn,3\\n")
     >>> rows, notes = wd.read_rows(file, model)
     >>> notes
-    ("columns that the model has not met are ignored: 'name'",)
+    ("columns that the model does not use are ignored: 'name'",)
     >>> model.predict(rows).round(1)
     array([93.])
     """

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from weightdecay.decay.units import convert
+from weightdecay.studies.foreign_fits import REFITTED, how_it_went
 from weightdecay.studies.foreign_losses import loss_of
 
 Array = NDArray[np.float64]
@@ -114,10 +114,10 @@ class Penalised:
 
     def fitted(
         self, decay: float, X: Any, y: NDArray[Any], sample_weight: Array | None, loss_weight: Array
-    ) -> tuple[Any, bool]:
-        """A clone fitted at λ on the scale of these rows, and whether it converged."""
+    ) -> tuple[Any, str]:
+        """A clone fitted at λ on the scale of these rows, and how that went."""
         if math.isinf(decay) and not self.ours:
-            return self._constant(y).fit(X, y, loss_weight), True
+            return self._constant(y).fit(X, y, loss_weight), REFITTED
         if decay == 0 and self._liblinear:
             # With an infinite C it may never end (scikit-learn 1.7).
             raise ValueError("liblinear cannot go without decay; give a positive decay, or solver='lbfgs'")
@@ -126,12 +126,7 @@ class Penalised:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(X, y, **self._weights(sample_weight))
-        late = [one for one in caught if issubclass(one.category, ConvergenceWarning)]
-        for one in caught:
-            # Solvers also say that they dislike a decay of 0, which is asked for to compare with.
-            if one not in late and decay != 0:
-                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-        return model, not late
+        return model, how_it_went(caught, model, X, sample_weight, decayed=decay != 0)
 
     def coefficients(self, models: Sequence[Any]) -> list[tuple[Array, Array]]:
         """Coefficients (p,) or (k, p) and intercept () or (k,) of every model, constant ones included; nan for None."""
@@ -140,7 +135,7 @@ class Penalised:
         known = [None if other else _squeezed(one) for one, other in zip(finals, apart, strict=True)]
         shapes = [one[0].shape for one in known if one is not None]
         if not shapes:
-            raise ValueError("decays: none of them gave coefficients; give one that is positive and finite")
+            raise ValueError("decays: none of them gave coefficients; give larger ones that are finite")
         zero = np.zeros(shapes[0])
         missing = (np.full(zero.shape, np.nan), np.full(zero.shape[:-1], np.nan))
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from weightdecay.records.column_plan import KINDS, ColumnPlan
 from weightdecay.records.encoding import Encoded, Encoding
+from weightdecay.records.reading import Reading
+from weightdecay.tables.faults import Flaws
 from weightdecay.tables.frames import FRAME, as_polars, needs_encoding
-from weightdecay.tables.kinds import numbers_settled, typed
+from weightdecay.tables.gaps import without
+from weightdecay.tables.kinds import told_of_dates, typed
 from weightdecay.tables.learned import learn
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.pieces import Piece, assembled
 from weightdecay.tables.preflight import TableError, nearest, quoted
 from weightdecay.tables.recipes import RECIPES, Number, Prose, Recipe
+from weightdecay.tables.retyped import numbers_settled
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +31,9 @@ __all__ = ["Encoder", "encode", "needs_encoding"]
 Used = NDArray[np.bool_]
 Array = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
+# The first had no words for gaps and no forms of dates.
+READ = (1, FORMAT)
 SHOWN = 6
 
 
@@ -43,6 +49,8 @@ class Encoder:
         Names of the columns of the design, unique.
     plan : tuple of ColumnPlan
         What became of every column of the table, those left out too.
+    missing : tuple of str
+        Words for gaps that the user named.
 
     Examples
     --------
@@ -60,6 +68,7 @@ class Encoder:
     recipes: tuple[Recipe, ...]
     names: tuple[str, ...]
     plan: tuple[ColumnPlan, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,19 +101,24 @@ class Encoder:
         TableError
             A `ValueError`: a column is missing, or holds what it cannot.
         """
-        return self.transform(as_polars(frame), FRAME)
-
-    def transform(self, frame: pl.DataFrame, origin: Origin) -> tuple[Any, tuple[str, ...]]:
-        """`apply` to a polars frame from anywhere."""
-        self.check(frame.columns, origin)
-        frame = numbers_settled(frame, self.numbers, origin)
-        notes = self.extra(frame.columns)
+        given = as_polars(frame)
+        self.check(given.columns, FRAME)
+        notes = self.extra(given.columns)
+        if self.missing:
+            given = without(given.select(self.columns), self.missing)[0]
         pieces: list[Piece] = []
-        for recipe in self.recipes:
-            column = recipe.read(frame.get_column(recipe.name), origin)
+        for recipe, column in zip(self.recipes, self.read(given, FRAME), strict=True):
             notes += recipe.notes(column)
             pieces += recipe.pieces(column)
-        return assembled(pieces, frame.height, sparse=self._sparse), tuple(notes)
+        return assembled(pieces, given.height, sparse=self._sparse), tuple(notes)
+
+    def read(self, frame: pl.DataFrame, origin: Origin) -> Iterator[pl.Series]:
+        """The columns of other rows in the types that the recipes need; all that are at fault are told at once."""
+        frame = numbers_settled(frame, self.numbers, origin)
+        flaws = Flaws(origin)
+        columns = [flaws.tried("", one.name, one.read, frame.get_column(one.name), origin) for one in self.recipes]
+        flaws.check()
+        return (column for column in columns if column is not None)
 
     def check(self, columns: Sequence[str], origin: Origin) -> None:
         """Every column that is needed is there."""
@@ -121,12 +135,12 @@ class Encoder:
             )
 
     def extra(self, columns: Sequence[str]) -> list[str]:
-        """The note on columns that the model does not know."""
+        """The note on columns that are of no use."""
         known = {one.name for one in self.plan}
         extra = [name for name in columns if name not in known]
         more = f" and {len(extra) - SHOWN:,} more" if len(extra) > SHOWN else ""
         return [
-            f"columns that the model has not met are ignored: {', '.join(map(quoted, extra[:SHOWN]))}{more}"
+            f"columns that the model does not use are ignored: {', '.join(map(quoted, extra[:SHOWN]))}{more}"
         ] * bool(extra)
 
     @property
@@ -155,6 +169,7 @@ class Encoder:
             "recipes": [{"kind": one.kind, **_plain(vars(one))} for one in self.recipes],
             "names": list(self.names),
             "plan": [_plain(vars(one)) for one in self.plan],
+            "missing": list(self.missing),
         }
 
     @classmethod
@@ -167,21 +182,24 @@ class Encoder:
             It is not of that form.
         """
         try:
-            if given["format"] != FORMAT:
+            if given["format"] not in READ:
                 raise ValueError(f"format {given['format']}")
             recipes = tuple(_recipe(one) for one in given["recipes"])
             plan = tuple(_plan(one) for one in given["plan"])
             names = tuple(str(name) for name in given["names"])
+            missing = tuple(str(word) for word in given.get("missing", ()))
             if len(names) != sum(len(one.made()) for one in recipes):
                 raise ValueError("names")
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise ValueError(
                 f"the model's columns are not of format {FORMAT} ({quoted(str(error), 80)}); save the model again"
             ) from None
-        return cls(recipes, names, plan)
+        return cls(recipes, names, plan, missing)
 
 
-def encode(frame: Any, *, text: Sequence[str] = (), used: Used | None = None) -> tuple[Encoder, Encoded]:
+def encode(
+    frame: Any, *, text: Sequence[str] = (), used: Used | None = None, reading: Reading | None = None
+) -> tuple[Encoder, Encoded]:
     """A table as a wide design of numbers.
 
     Numbers keep their values; gaps take the median of the rows that count, beside a column that is 1 where there was
@@ -196,6 +214,8 @@ def encode(frame: Any, *, text: Sequence[str] = (), used: Used | None = None) ->
         Columns of prose.
     used : ndarray of shape (n,), optional
         Which rows count for medians, levels and terms (default: all).
+    reading : Reading, optional
+        How the fields of a file became this frame.
 
     Returns
     -------
@@ -211,7 +231,10 @@ def encode(frame: Any, *, text: Sequence[str] = (), used: Used | None = None) ->
     text = [text] if isinstance(text, str) else list(dict.fromkeys(text))
     given = as_polars(frame, prose=text)
     found = typed(given, FRAME, prose=text)
-    encoder = learned(found.frame, text, used, found.told(given))
+    reading = reading or Reading()
+    dates = (*reading.dates, *found.dates)
+    told = told_of_dates(dates) | found.told(given)
+    encoder = learned(found.frame, text, used, told, reading=Reading(reading.missing, dates))
     return encoder, encoder.design(found.frame)
 
 
@@ -221,6 +244,7 @@ def learned(
     used: Used | None = None,
     told: Mapping[str, str] | None = None,
     *,
+    reading: Reading | None = None,
     origin: Origin = FRAME,
     fillings: bool = True,
 ) -> Encoder:
@@ -234,6 +258,8 @@ def learned(
         As in `encode`.
     told : mapping of str to str, optional
         How columns were read, where that is part of what was done.
+    reading : Reading, optional
+        What new rows need to be read alike.
     origin : Origin
         Where it comes from.
     fillings : bool
@@ -245,9 +271,9 @@ def learned(
     recipes, plan = [], []
     taken = {name for name in table.columns}
     names: list[str] = []
-    for found in learn(
-        table, frozenset(text), None if used is None or used.all() else used, told or {}, fillings=fillings
-    ):
+    reading = reading or Reading()
+    used = None if used is None or used.all() else used
+    for found in learn(table, frozenset(text), used, told or {}, reading, fillings=fillings):
         made: list[str] = []
         if found.recipe is not None:
             recipes.append(found.recipe)
@@ -262,7 +288,7 @@ def learned(
             f"no column{origin.within} is left to learn from: {reasons}{more}; at least one of numbers, dates or "
             "categories that recur is needed"
         )
-    return Encoder(tuple(recipes), tuple(names), tuple(plan))
+    return Encoder(tuple(recipes), tuple(names), tuple(plan), reading.missing)
 
 
 def _free(name: str, taken: set[str]) -> str:

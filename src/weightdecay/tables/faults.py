@@ -6,14 +6,15 @@ import csv
 import io
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.tables.origin import Origin
-from weightdecay.tables.preflight import quoted
+from weightdecay.tables.preflight import TableError, quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +24,7 @@ Kind = Literal["text", "date", "missing", "infinite"]
 KINDS: tuple[Kind, ...] = ("text", "date", "missing", "infinite")
 
 # What a field without a value is written as, in lower case.
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", ".", "missing")
+MISSING = ("", "na", "n/a", "n.a.", "#n/a", "#na", "nan", "nil", "null", "none", "?", "-", ".", "missing")
 COMMA_NUMBER = re.compile(r"[+-]?(?:\d[\d.]*,\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)")
 # A column with at least this share of numbers is a column of numbers with slips in it, not one of text.
 MOSTLY = 0.5
@@ -31,6 +32,11 @@ MOSTLY = 0.5
 FEW_WORDS = 4
 # A longer list of names is no help on a command line.
 LONGEST_ARGUMENT = 1000
+# Further columns at fault that are named.
+OTHERS = 5
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,71 @@ def fault(text: pl.Series, kind: Kind, bad: NDArray[np.bool_], share: float) -> 
     return Fault(text.name, kind, row, "" if field is None else str(field), count, share, words)
 
 
-def first(faults: list[Fault]) -> Fault:
-    """The fault to tell: words among numbers before all else; of several columns the first."""
-    return min(faults, key=lambda one: KINDS.index(one.kind))
+@dataclass(frozen=True)
+class Flaw:
+    """A column at fault: the whole sentence, the column in short, how soon it is told, whether it can be dropped."""
+
+    name: str
+    sentence: str
+    short: str
+    rank: int
+    droppable: bool
+
+
+@final
+class Flaws:
+    """What is wrong with columns, gathered over all of them: one sentence, so that one edit of the file mends it.
+
+    Parameters
+    ----------
+    origin : Origin
+        Where the columns come from.
+    """
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._found: dict[str, Flaw] = {}
+
+    def add(self, one: Fault, *, remedy: str = "", told: str = "", droppable: bool = True) -> None:
+        """A fault of a column to learn from; of a column's faults the first counts."""
+        place = self.origin.place(one.row)
+        field = f"{quoted(one.field)} in {place}"
+        whole = told or sentence(self.origin, one, remedy=remedy)
+        flaw = Flaw(one.name, whole, f"{quoted(one.name)} ({field})", 1 + KINDS.index(one.kind), droppable)
+        self._found.setdefault(one.name, flaw)
+
+    def tried(self, role: str, name: str, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
+        """What some work on a column with a role (``"weight column"``) gives; None where the column is at fault."""
+        try:
+            return work(*args, **named)
+        except TableError as error:
+            flaw = Flaw(name, str(error), f"{role} {quoted(name)}".strip(), 0, False)
+            self._found.setdefault(name, flaw)
+            return None
+
+    def check(self) -> None:
+        """Raise on the columns at fault, if there are any: words among numbers before all else.
+
+        Raises
+        ------
+        TableError
+            There are.
+        """
+        if not self._found:
+            return
+        flaws = sorted(self._found.values(), key=lambda one: one.rank)
+        one, *others = flaws
+        if not others:
+            raise TableError(one.sentence)
+        listed = ", ".join(other.short for other in others[:OTHERS])
+        more = f" and {len(others) - OTHERS:,} more" if len(others) > OTHERS else ""
+        have = (
+            "1 other column has a fault too" if len(others) == 1 else f"{len(others):,} other columns have faults too"
+        )
+        out = ""
+        if self.origin.source and all(flaw.droppable for flaw in flaws):
+            out = f"; {drop([flaw.name for flaw in flaws])} leaves all of them out"
+        raise TableError(f"{one.sentence}; {have}: {listed}{more}{out}")
 
 
 def sentence(origin: Origin, one: Fault, role: str = "", remedy: str = "") -> str:
@@ -89,7 +157,7 @@ def _what(origin: Origin, one: Fault) -> str:
     """The column, the line and the value at fault."""
     where = f"column {quoted(one.name)}{origin.within}"
     place = origin.place(one.row)
-    more = f", one of {one.count} such {origin.noun}s" if one.count > 1 else ""
+    more = f", one of {one.count:,} such {origin.noun}s" if one.count > 1 else ""
     if len(one.words) > 1:
         listed = [f"{quoted(word)} ({lines(origin, times)})" for word, times in one.words]
         return (
@@ -97,7 +165,7 @@ def _what(origin: Origin, one: Fault) -> str:
         )
     return {
         "text": f"{where} holds the text {quoted(one.field)} ({place}{more})",
-        "date": f"{where} holds {quoted(one.field)}, which is no date, among dates ({place}{more})",
+        "date": f"{where} holds {quoted(one.field)}, which is no date that can be read, among dates ({place}{more})",
         "missing": f"{where} has no value in {place} ({quoted(one.field)}{more})",
         "infinite": f"{where} is infinite, or too large for a float64, in {place} ({quoted(one.field)}{more})",
     }[one.kind]
@@ -125,7 +193,9 @@ def _remedy(origin: Origin, one: Fault) -> str:
         return f"write it as YYYY-MM-DD, leave it empty, or {out}"
     if one.words:
         which = "them" if len(one.words) > 1 else "it"
-        return f"leave the field empty where there is no value, correct {which} by a number, or {out}"
+        words = option("--missing", [word for word, _ in one.words])
+        named = f" or name such a word with {words}" if origin.source else ""
+        return f"leave the field empty where there is no value{named}, correct {which} by a number, or {out}"
     return f"correct that {origin.noun}, or {out}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightdecay.tables.faults import Fault, sentence
+from weightdecay.tables.faults import Fault, Flaws
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, quoted
 
@@ -44,7 +44,12 @@ def needs_encoding(X: Any) -> bool:
 
 
 def as_polars(
-    X: Any, *, prose: Collection[str] = (), apart: Collection[str] = (), origin: Origin = FRAME
+    X: Any,
+    *,
+    prose: Collection[str] = (),
+    apart: Collection[str] = (),
+    origin: Origin = FRAME,
+    flaws: Flaws | None = None,
 ) -> pl.DataFrame:
     """A data frame as a typed polars frame.
 
@@ -58,6 +63,8 @@ def as_polars(
         Columns whose infinite numbers are told of elsewhere.
     origin : Origin
         Where the frame comes from.
+    flaws : Flaws, optional
+        Takes infinite numbers, which are raised else.
 
     Returns
     -------
@@ -71,9 +78,9 @@ def as_polars(
         X is no data frame, has two columns of one name, a column of mixed objects, or an infinite number.
     """
     if _is_frame(X, "polars"):
-        return _plain(X, prose, apart, origin)
+        return _finite(_plain(X, prose), apart, origin, flaws)
     if _is_frame(X, "pandas"):
-        return _plain(_from_pandas(X), prose, apart, origin)
+        return _finite(_plain(_from_pandas(X), prose), apart, origin, flaws)
     kind = type(X).__name__
     if kind == "LazyFrame":
         raise TableError("the table is a LazyFrame, which holds no rows yet; give table.collect()")
@@ -94,7 +101,7 @@ def _plain_extensions(X: Any) -> bool:
     return all(numeric(kind) for kind in X.dtypes) and not bool(X.isna().to_numpy().any())
 
 
-def _plain(frame: pl.DataFrame, prose: Collection[str], apart: Collection[str], origin: Origin) -> pl.DataFrame:
+def _plain(frame: pl.DataFrame, prose: Collection[str]) -> pl.DataFrame:
     """A polars frame in the few types that columns are read as."""
     import polars as pl
     from polars import selectors
@@ -107,7 +114,14 @@ def _plain(frame: pl.DataFrame, prose: Collection[str], apart: Collection[str], 
         (selectors.duration() - selectors.by_name(texts)).dt.total_microseconds().cast(pl.Float64) / 86_400_000_000,
         (selectors.by_dtype(pl.Null) - selectors.by_name(texts)).cast(pl.Float64),
     ]
-    frame = frame.with_columns(casts)
+    return frame.with_columns(casts)
+
+
+def _finite(frame: pl.DataFrame, apart: Collection[str], origin: Origin, flaws: Flaws | None) -> pl.DataFrame:
+    """The frame with null for nan; what is infinite is told, but for some columns."""
+    import polars as pl
+
+    found = Flaws(origin) if flaws is None else flaws
     floats = frame.select(pl.col(pl.Float64))
     if floats.width:
         nans = floats.select(pl.all().is_nan().any()).row(0)
@@ -115,7 +129,9 @@ def _plain(frame: pl.DataFrame, prose: Collection[str], apart: Collection[str], 
         frame = frame.with_columns(pl.col(noted).fill_nan(None)) if noted else frame
         for name, infinite in zip(floats.columns, floats.select(pl.all().is_infinite().any()).row(0), strict=True):
             if infinite and name not in apart:
-                raise TableError(_infinite(frame.get_column(name), origin))
+                found.add(_infinite(frame.get_column(name)))
+    if flaws is None:
+        found.check()
     return frame
 
 
@@ -124,11 +140,11 @@ def _castable(kind: pl.DataType) -> bool:
     return not kind.is_nested() and kind.base_type().__name__ not in ("Binary", "Object", "String")
 
 
-def _infinite(column: pl.Series, origin: Origin) -> str:
-    """The sentence on an infinite number."""
+def _infinite(column: pl.Series) -> Fault:
+    """The fault of a column with an infinite number."""
     infinite = column.is_infinite().fill_null(False)
     row = int(infinite.arg_max() or 0)
-    return sentence(origin, Fault(column.name, "infinite", row, str(column[row]), int(infinite.sum()), 1.0))
+    return Fault(column.name, "infinite", row, str(column[row]), int(infinite.sum()), 1.0)
 
 
 def _from_pandas(X: Any) -> pl.DataFrame:

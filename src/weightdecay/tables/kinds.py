@@ -1,28 +1,29 @@
-"""What a column of text is: numbers, truth values, dates or text, decided over all its fields."""
+"""What a column of text is: numbers, codes, truth values, dates or text, decided over all its fields."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from weightdecay.records.reading import Reading
 from weightdecay.tables import dates
-from weightdecay.tables.faults import COMMA_NUMBER, MISSING, MOSTLY, Fault, fault, first, sentence
+from weightdecay.tables.faults import COMMA_NUMBER, MOSTLY, Fault, Flaws, fault
+from weightdecay.tables.gaps import MARKERS, gaps_out, missing_fields
 from weightdecay.tables.numbers import read_numbers
 from weightdecay.tables.origin import Origin
-from weightdecay.tables.preflight import TableError, quoted
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Pairs of words for 1 and 0, in lower case.
 TRUTHS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))
-# A number's reader takes these for numbers, of which there is none.
-MARKERS = (*MISSING, "+nan", "-nan")
 COMMA_FIELD = rf"^(?:{COMMA_NUMBER.pattern})$"
 TRUE, FALSE = (tuple(words) for words in zip(*TRUTHS, strict=True))
+CODES = "digits with leading zeros are codes, not numbers"
+# So many rows tell quickly of most columns of numbers that they are no codes.
+HEAD = 100
+ZERO = r"^0\d"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +38,25 @@ class Typed:
         Columns of truth values, with the words for 1 and 0.
     commas : tuple of str
         Columns with numbers that are written with a decimal comma.
+    codes : tuple of str
+        Columns of digits that are texts.
+    dates : tuple of (str, str)
+        Columns of dates that are not written with the year first, and how they are.
     """
 
     frame: pl.DataFrame
     truths: tuple[tuple[str, tuple[str, str]], ...] = ()
     commas: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    dates: tuple[tuple[str, str], ...] = ()
 
     def told(self, given: pl.DataFrame | None = None) -> dict[str, str]:
         """How columns were read, for the plan; ``given`` is the frame that they came in, if it had types."""
         import polars as pl
 
         told = {name: f"1 where {yes}, 0 where {no}" for name, (yes, no) in self.truths}
+        told |= dict.fromkeys(self.codes, CODES)
+        told |= told_of_dates(self.dates)
         if given is not None:
             kinds = given.schema
             texts = [
@@ -56,8 +65,24 @@ class Typed:
             told |= dict.fromkeys(texts, "numbers written as text, read as numbers")
         return told
 
+    def reading(self, missing: tuple[str, ...] = ()) -> Reading:
+        """What new rows need to be read alike."""
+        return Reading(missing, self.dates)
 
-def typed(frame: pl.DataFrame, origin: Origin, *, prose: Collection[str] = (), markers: bool = False) -> Typed:
+
+def told_of_dates(forms: Collection[tuple[str, str]]) -> dict[str, str]:
+    """How dates were read, for the plan."""
+    return {name: f"read with the {form}" for name, form in forms if form in ("day first", "month first")}
+
+
+def typed(
+    frame: pl.DataFrame,
+    origin: Origin,
+    *,
+    prose: Collection[str] = (),
+    markers: bool = False,
+    flaws: Flaws | None = None,
+) -> Typed:
     """Columns of text in the types that their fields are of; columns of other types are kept.
 
     Parameters
@@ -70,6 +95,8 @@ def typed(frame: pl.DataFrame, origin: Origin, *, prose: Collection[str] = (), m
     markers : bool
         Whether an empty text and the words of `MISSING` are gaps in columns of text as well; in other columns they
         always are.
+    flaws : Flaws, optional
+        Takes what is wrong with columns, which stay as they are then; else it is raised.
 
     Raises
     ------
@@ -78,32 +105,37 @@ def typed(frame: pl.DataFrame, origin: Origin, *, prose: Collection[str] = (), m
     """
     import polars as pl
 
+    found = Flaws(origin) if flaws is None else flaws
     names = [name for name, kind in frame.schema.items() if kind == pl.String and name not in prose]
-    read = read_numbers(frame.select(names), origin)
-    settled = {*read.whole, *_only_empty(frame, read.values)}
-    open_names = [name for name in names if name not in settled]
+    read = read_numbers(frame.select(names), origin, found)
+    settled = {*read.whole, *only_empty(frame, read.values)}
+    codes = _codes(frame.select(names))
+    settled.difference_update(codes)
+    open_names = [name for name in names if name not in settled and name not in codes]
     changed = [read.values.get_column(name) for name in names if name in settled]
-    fields = _fields(frame.select(open_names), read.values.select(open_names))
-    truths, faults = [], []
-    for one in fields:
-        found = _decided(one)
-        if isinstance(found, Fault):
-            faults.append(found)
-        elif found.dtype == pl.Boolean:
+    texts = [*codes]
+    truths, forms = [], []
+    for one in _fields(frame.select(open_names), read.values.select(open_names)):
+        made, form = _decided(one)
+        if isinstance(made, Fault):
+            found.add(made)
+            continue
+        if made.dtype == pl.Boolean:
             truths.append((one.text.name, _pair(one.text)))
-            changed.append(found)
-        elif found.dtype != pl.String:
-            changed.append(found)
-        elif markers and one.gaps:
-            changed.append(gaps_out(found))
-    if faults:
-        raise TableError(sentence(origin, first(faults)))
+        elif made.dtype == pl.String:
+            texts += [one.text.name] if one.gaps else []
+            continue
+        forms += [(one.text.name, form)] if form else []
+        changed.append(made)
+    if flaws is None:
+        found.check()
     if markers:
-        changed += [gaps_out(frame.get_column(name)) for name in prose if frame.schema[name] == pl.String]
-    return Typed(frame.with_columns(changed), tuple(truths), read.commas)
+        texts += [name for name in prose if frame.schema[name] == pl.String]
+        changed += [gaps_out(frame.get_column(name)) for name in texts]
+    return Typed(frame.with_columns(changed), tuple(truths), read.commas, tuple(codes), tuple(forms))
 
 
-def _only_empty(frame: pl.DataFrame, values: pl.DataFrame) -> list[str]:
+def only_empty(frame: pl.DataFrame, values: pl.DataFrame) -> list[str]:
     """Columns in which all that is no number is empty, and no number infinite."""
     import polars as pl
 
@@ -113,6 +145,20 @@ def _only_empty(frame: pl.DataFrame, values: pl.DataFrame) -> list[str]:
     finite = values.select(pl.all().is_finite().all()).row(0)
     numbers = zip(values.columns, values.null_count().row(0), empty, finite, strict=True)
     return [name for name, unread, gaps, sound in numbers if unread == gaps and sound]
+
+
+def _codes(texts: pl.DataFrame) -> list[str]:
+    """Columns of digits alone, some of which begin with a zero, such as postal codes."""
+    import polars as pl
+
+    lower = pl.all().str.to_lowercase()
+    digits = (pl.all().str.contains(r"^\d+$") | lower.is_in(MARKERS) | lower.is_null()).all()
+    # Most columns of numbers are told apart by their first rows, or by having no such field.
+    for rows, test in ((HEAD, digits), (texts.height, pl.all().str.contains(ZERO).any()), (texts.height, digits)):
+        if texts.width:
+            passed = texts.head(rows).select(test).row(0)
+            texts = texts.select(name for name, one in zip(texts.columns, passed, strict=True) if one)
+    return texts.columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +172,7 @@ class _Fields:
     truths: int
     commas: int
     moments: int
+    others: int
 
     @property
     def there(self) -> int:
@@ -137,35 +184,45 @@ def _fields(texts: pl.DataFrame, values: pl.DataFrame) -> list[_Fields]:
     """The fields of every column, counted in one query: a query for each takes minutes where there are 20 000."""
     import polars as pl
 
-    lower = pl.all().str.to_lowercase()
-    counted = (
-        lower.is_null() | lower.is_in(MARKERS),
-        lower.is_in(TRUE + FALSE),
-        pl.all().str.contains(COMMA_FIELD),
-        pl.all().str.contains(dates.MOMENT),
-    )
     if not texts.width:
         return []
-    gaps, truths, commas, moments = (texts.select(one.sum()).row(0) for one in counted)
+    lower = texts.select(pl.all().str.to_lowercase())
+    gaps = lower.select((pl.all().is_null() | pl.all().is_in(MARKERS)).sum()).row(0)
+    truths = lower.select(pl.all().is_in(TRUE + FALSE).sum()).row(0)
+    commas, moments, others = (
+        texts.select(pl.all().str.contains(one).sum()).row(0) for one in (COMMA_FIELD, dates.MOMENT, dates.OTHER)
+    )
     numbers = [texts.height - count for count in values.null_count().row(0)]
-    counts = zip(gaps, numbers, truths, commas, moments, strict=True)
+    counts = zip(gaps, numbers, truths, commas, moments, others, strict=True)
     return [_Fields(text, value, *count) for text, value, count in zip(texts, values, counts, strict=True)]
 
 
-def _decided(one: _Fields) -> pl.Series | Fault:
-    """The column in its type, or what is wrong with it."""
+def _decided(one: _Fields) -> tuple[pl.Series | Fault, str]:
+    """The column in its type, or what is wrong with it; and how its dates are written."""
     share = one.numbers / max(one.there, 1)
     if one.numbers == one.there:
         infinite = one.value.is_infinite().fill_null(False)
-        return fault(one.text, "infinite", infinite.to_numpy(), 1.0) if infinite.any() else one.value
+        return (fault(one.text, "infinite", infinite.to_numpy(), 1.0) if infinite.any() else one.value), ""
     if one.numbers + one.commas >= MOSTLY * one.there:
+        if _with_letters(one):
+            return one.text, ""
         bad = (one.value.is_null() & ~missing_fields(one.text)).to_numpy(writable=True)
         if one.numbers < MOSTLY * one.there:
             bad &= one.text.str.contains(COMMA_FIELD).fill_null(False).to_numpy()
-        return fault(one.text, "text", bad, share)
+        return fault(one.text, "text", bad, share), ""
     if one.truths == one.there and (truth := _truth_values(one.text)) is not None:
-        return truth
-    return _dates(one.text) if one.moments >= MOSTLY * one.there else one.text
+        return truth, ""
+    if one.moments >= MOSTLY * one.there:
+        return read_dates(one.text, ""), ""
+    if one.others >= MOSTLY * one.there and (form := dates.form_of(one.text)) is not None:
+        return read_dates(one.text, form), form
+    return one.text, ""
+
+
+def _with_letters(one: _Fields) -> bool:
+    """Whether the numbers of a column are all digits, some with leading zeros, so that a word among them is a code."""
+    numbers = one.text.filter(one.value.is_not_null())
+    return bool(numbers.str.contains(ZERO).any()) and bool(numbers.str.contains(r"^\d+$").all())
 
 
 def _truth_values(text: pl.Series) -> pl.Series | None:
@@ -189,122 +246,11 @@ def _pair(text: pl.Series) -> tuple[str, str]:
     return next(pair for pair in TRUTHS if lower.is_in(pair).any())
 
 
-def _dates(text: pl.Series) -> pl.Series | Fault:
+def read_dates(text: pl.Series, form: dates.Form) -> pl.Series | Fault:
     """The column as dates, or its first field that is none."""
     missing = missing_fields(text)
-    found = dates.parsed(text.set(missing, None))
+    found = dates.parsed(text.set(missing, None), form)
     bad = found.is_null() & ~missing
     if bad.any():
         return fault(text, "date", bad.to_numpy(), 1 - float(bad.mean()))  # type: ignore[arg-type]
     return found
-
-
-def missing_fields(text: pl.Series) -> pl.Series:
-    """Which fields have no value: null, empty, or a word that says so."""
-    import polars as pl
-
-    # Few fields are as short as the longest of the words.
-    short = (text.str.len_bytes() <= max(map(len, MARKERS))).fill_null(True)
-    missing = short.to_numpy(writable=True)
-    lower = text.filter(short).str.to_lowercase()
-    missing[missing] = (lower.is_null() | lower.is_in(MARKERS)).to_numpy()
-    return pl.Series(missing)
-
-
-def numbers_settled(frame: pl.DataFrame, names: Sequence[str], origin: Origin) -> pl.DataFrame:
-    """A frame of which those columns named are numbers that hold nothing but finite numbers and empty fields.
-
-    The others wait for `as_numbers`, which takes a query for each.
-    """
-    import polars as pl
-
-    kinds = frame.schema
-    texts = [name for name in names if kinds[name] == pl.String]
-    read = read_numbers(frame.select(texts), origin)
-    return frame.with_columns(read.values.select(list({*read.whole, *_only_empty(frame, read.values)})))
-
-
-def gaps_out(text: pl.Series) -> pl.Series:
-    """A column of text with null where it has no value."""
-    return text.set(missing_fields(text), None)
-
-
-def as_numbers(column: pl.Series, origin: Origin) -> pl.Series:
-    """A column of other rows as numbers, gaps null.
-
-    Raises
-    ------
-    TableError
-        A value is none.
-    """
-    import polars as pl
-
-    text = column
-    if column.dtype == pl.String:
-        column = read_numbers(text.to_frame(), origin).values.to_series()
-        missing = missing_fields(text)
-        truth = text.str.to_lowercase()
-        column = pl.select(
-            pl.when(truth.is_in(TRUE)).then(1.0).when(truth.is_in(FALSE)).then(0.0).otherwise(column).alias(text.name)
-        ).to_series()
-        bad = column.is_null() & ~missing
-        _refuse(text, "text", bad, origin)
-    elif column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
-        column = column if column.dtype == pl.Float64 else column.cast(pl.Float64)
-    else:
-        raise TableError(_other_type(column, "numbers", origin))
-    infinite = np.isinf(column.to_numpy())
-    if infinite.any():
-        _refuse(text, "infinite", pl.Series(infinite), origin)
-    return column
-
-
-def as_dates(column: pl.Series, origin: Origin) -> pl.Series:
-    """A column of other rows as dates, gaps null.
-
-    Raises
-    ------
-    TableError
-        A value is none.
-    """
-    import polars as pl
-
-    if column.dtype == pl.String:
-        missing = missing_fields(column)
-        found = dates.parsed(column.set(missing, None))
-        _refuse(column, "date", found.is_null() & ~missing, origin)
-        return found
-    if column.dtype == pl.Null:
-        return column.cast(pl.Date)
-    if column.dtype == pl.Date or column.dtype == pl.Datetime:
-        return column
-    raise TableError(_other_type(column, "dates", origin))
-
-
-def as_texts(column: pl.Series, origin: Origin) -> pl.Series:
-    """A column of other rows as text, gaps null."""
-    import polars as pl
-
-    if column.dtype == pl.String:
-        return column
-    if column.dtype == pl.Boolean:
-        return pl.select(
-            pl.when(column).then(pl.lit("true")).when(~column).then(pl.lit("false")).alias(column.name)
-        ).to_series()
-    try:
-        return column.cast(pl.String)
-    except pl.exceptions.PolarsError:
-        raise TableError(_other_type(column, "texts", origin)) from None
-
-
-def _refuse(text: pl.Series, kind: str, bad: pl.Series, origin: Origin) -> None:
-    """Raise the sentence on the first bad row of a column of other rows, if there is one."""
-    if bad.any():
-        one = fault(text, kind, bad.to_numpy(), float(1 - np.mean(bad.to_numpy())))  # type: ignore[arg-type]
-        needed = "a date" if kind == "date" else "a number"
-        raise TableError(sentence(origin, one, remedy=f"the model takes {needed} there: correct that {origin.noun}"))
-
-
-def _other_type(column: pl.Series, needed: str, origin: Origin) -> str:
-    where = f"column {quoted(column.name)}{origin.within}"
-    return f"{where} holds {quoted(str(column.dtype))} where the model was trained on {needed}; give {needed}"

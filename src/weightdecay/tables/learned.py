@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.column_plan import Kind
+from weightdecay.records.reading import Reading
 from weightdecay.tables import dates
 from weightdecay.tables.faults import option
 from weightdecay.tables.numbers import with_units
 from weightdecay.tables.preflight import quoted
 from weightdecay.tables.recipes import Category, Dates, Number, Prose, Recipe
-from weightdecay.tables.terms import LEAST_ROWS, vocabulary
+from weightdecay.tables.terms import LEAST_ROWS, ONE_LETTER, vocabulary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,6 +50,7 @@ def learn(
     prose: Collection[str],
     used: NDArray[np.bool_] | None,
     told: Mapping[str, str],
+    reading: Reading,
     *,
     fillings: bool,
 ) -> Iterator[Learned]:
@@ -64,6 +66,8 @@ def learn(
         Which rows count; the plan's counts of gaps are of all rows.
     told : mapping of str to str
         How columns were read, where that is part of what was done.
+    reading : Reading
+        What new rows need to be read alike.
     fillings : bool
         Whether to find what gaps of new rows take in columns without gaps, which no plan needs.
     """
@@ -80,9 +84,9 @@ def learn(
         elif column.dtype in (pl.Float64, pl.Boolean):
             yield _number(column, total, here, told.get(column.name, ""), fillings)
         elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
-            yield _text(column.cast(pl.String), total, here)
+            yield _text(column.cast(pl.String), total, here, told.get(column.name, ""))
         elif column.dtype == pl.Date or column.dtype == pl.Datetime:
-            yield _date(column, total, here)
+            yield _date(column, total, here, told.get(column.name, ""), reading.form(column.name))
         else:
             done = f"left out: {quoted(str(column.dtype))} is neither number, truth value, date nor text"
             yield Learned(column.name, "dropped", None, total, done)
@@ -115,7 +119,7 @@ def _number(column: pl.Series, missing: int, here: int, told: str, fillings: boo
     return Learned(column.name, "boolean" if truth else "number", recipe, missing, "; ".join(done) or "as it is")
 
 
-def _date(column: pl.Series, missing: int, here: int) -> Learned:
+def _date(column: pl.Series, missing: int, here: int, told: str, form: str) -> Learned:
     """Dates, as days and the parts that vary."""
     days = dates.days(column).drop_nulls().to_numpy()
     parts = []
@@ -124,22 +128,27 @@ def _date(column: pl.Series, missing: int, here: int) -> Learned:
         parts += [(which, tuple(values))] if len(values) > 1 else []
     if not here and days.min() == days.max():
         return Learned(column.name, "dropped", None, missing, f"left out: {_first(column)} in every row")
-    named = [f"{which} (one column for each of {len(values)})" for which, values in parts]
-    done = ", ".join(["days since 1970-01-01", *named])
-    if here:
-        done += "; gaps take the median day and are flagged"
-    return Learned(column.name, "date", Dates(column.name, median(days), bool(here), tuple(parts)), missing, done)
+    named = [f"{which} (one column for each of {len(values):,})" for which, values in parts]
+    done = "; ".join(
+        [
+            *([told] if told else []),
+            ", ".join(["days since 1970-01-01", *named]),
+            *(["gaps take the median day and are flagged"] if here else []),
+        ]
+    )
+    recipe = Dates(column.name, median(days), bool(here), tuple(parts), dates.named(form))
+    return Learned(column.name, "date", recipe, missing, done)
 
 
-def _text(column: pl.Series, missing: int, here: int) -> Learned:
-    """A category, or why it is none."""
-
+def _text(column: pl.Series, missing: int, here: int, told: str) -> Learned:
+    """A category, or why it is none; ``told`` says that it is one of codes."""
     counts = column.value_counts(name="rows")
     levels, rows = (counts.get_column(name).to_list() for name in (column.name, "rows"))
     times = {level: count for level, count in zip(levels, rows, strict=True) if level is not None}
     there = len(column) - here
-    if reason := _no_category(column, list(times), there):
-        return Learned(column.name, "dropped", None, missing, f"left out: {reason}")
+    if reason := _no_category(column, list(times), there, codes=bool(told)):
+        because = f"{told}; " if told else ""
+        return Learned(column.name, "dropped", None, missing, f"left out: {because}{reason}")
     if len(times) == 1 and not here:
         return Learned(column.name, "dropped", None, missing, f"left out: {_first(column)} in every row")
     ordered = tuple(sorted(times))
@@ -150,21 +159,22 @@ def _text(column: pl.Series, missing: int, here: int) -> Learned:
         if len(ordered) > 1
         else f"one column for its only value, {quoted(ordered[0])}"
     )
+    done = f"{told}: {done}" if told else done
     if here:
         done += f"; gaps take the most frequent, {quoted(filling)}, and are flagged"
     return Learned(column.name, "category", Category(column.name, ordered, filling, bool(here)), missing, done)
 
 
-def _no_category(column: pl.Series, texts: list[str], there: int) -> str:
+def _no_category(column: pl.Series, texts: list[str], there: int, *, codes: bool) -> str:
     """Why a column of text is no category; the empty text where it is one."""
     levels = len(texts)
     few = levels <= MOST_LEVELS and (ROWS_PER_LEVEL * levels <= there or levels <= PAIR < there)
     first = column.drop_nulls().head(MOST_LEVELS).to_list() if levels > MOST_LEVELS else texts
-    if dates.in_other_form(first):
-        return f"dates such as {_first(column)} can be read in more than one way; write them as YYYY-MM-DD"
+    if reason := dates.unclear(first):
+        return f"dates such as {_first(column)} {reason}; write them as YYYY-MM-DD"
     if few:
         return ""
-    if with_units(first):
+    if not codes and with_units(first):
         return f"numbers with units such as {_first(column)}; write the numbers alone, and the unit into the name"
     if _like_prose(column):
         return f"long texts; learn from their words with {option('--text', [column.name])}"
@@ -173,8 +183,11 @@ def _no_category(column: pl.Series, texts: list[str], there: int) -> str:
     if levels >= OF_ITS_OWN * there:
         return "a value of its own in nearly every row, like an identifier"
     many = (
-        f"{levels:,} different texts in {there:,} rows, too {'many' if levels > MOST_LEVELS else 'few rows for each'}"
+        f"{levels:,} different {'codes' if codes else 'texts'} in {there:,} rows, too "
+        f"{'many' if levels > MOST_LEVELS else 'few rows for each'}"
     )
+    if codes:
+        return f"{many}; if they are numbers, write them without zeros before them"
     return f"{many}; write fewer, or if they are prose, give {option('--text', [column.name])}"
 
 
@@ -188,9 +201,16 @@ def _prose(column: pl.Series, missing: int) -> Learned:
     """The words of a text."""
     terms = vocabulary(column)
     if not terms:
-        done = f"left out: no word occurs in {LEAST_ROWS} rows"
+        done = f"left out: no word of two letters or more occurs in {LEAST_ROWS} rows"
+        if column.str.contains(ONE_LETTER).any():
+            done += " (words of one letter are not counted)"
         return Learned(column.name, "dropped", None, missing, done)
-    done = f"how often each of {len(terms):,} words occurs, to length 1"
+    each = (
+        f"one column for each of {len(terms):,} words"
+        if len(terms) > 1
+        else f"one column for the word {quoted(terms[0])}"
+    )
+    done = f"{each}: how often it occurs, relative to the other words of its row"
     return Learned(column.name, "text", Prose(column.name, terms), missing, done)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from weightdecay.tables.encoder import Encoder
 from weightdecay.tables.frames import as_polars
-from weightdecay.tables.kinds import missing_fields, numbers_settled
+from weightdecay.tables.gaps import missing_fields, without
 from weightdecay.tables.origin import Origin
-from weightdecay.tables.recipes import Prose
+from weightdecay.tables.recipes import Number, Prose
 from weightdecay.tables.sheets import open_sheet
 
 if TYPE_CHECKING:
@@ -48,13 +48,14 @@ def read_new(path: str | Path, encoder: Encoder, target: str = "") -> tuple[pl.D
     frame = sheet.frame(encoder.columns, least=1)
     if sheet.typed:
         frame = as_polars(frame, prose=[one.name for one in encoder.recipes if isinstance(one, Prose)], origin=origin)
-    frame = numbers_settled(frame, encoder.numbers, origin)
-    columns = []
-    for recipe in encoder.recipes:
-        column = frame.get_column(recipe.name)
-        if not sheet.typed and column.dtype == pl.String:
-            # A word for a gap may be a level all the same, if the model was trained on a data frame.
-            column = column.set(missing_fields(column) & ~column.is_in(recipe.known()), None)
-        columns.append(recipe.read(column, origin))
+    if encoder.missing:
+        frame = without(frame, encoder.missing, empty=None if sheet.typed else "", comma=origin.comma)[0]
+    if not sheet.typed:
+        # A word for a gap may be a level all the same, if the model was trained on a data frame.
+        texts = {one.name: frame.get_column(one.name) for one in encoder.recipes if not isinstance(one, Number)}
+        known = {one.name: one.known() for one in encoder.recipes}
+        gaps = [text.set(missing_fields(text) & ~text.is_in(known[name]), None) for name, text in texts.items()]
+        frame = frame.with_columns(gaps)
+    columns = list(encoder.read(frame, origin))
     ignored = encoder.extra([name for name in sheet.names if name != target])
     return pl.DataFrame(columns), (*sheet.notes, *ignored)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightdecay.tables.faults import fault, sentence
+from weightdecay.tables.faults import Flaws, fault
 from weightdecay.tables.origin import Origin
-from weightdecay.tables.preflight import TableError, quoted
+from weightdecay.tables.preflight import quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,8 +49,17 @@ class Numbers:
     commas: tuple[str, ...]
 
 
-def read_numbers(texts: pl.DataFrame, origin: Origin) -> Numbers:
+def read_numbers(texts: pl.DataFrame, origin: Origin, flaws: Flaws | None = None) -> Numbers:
     """All fields that are numbers.
+
+    Parameters
+    ----------
+    texts : data frame
+        Columns of text.
+    origin : Origin
+        Where they come from.
+    flaws : Flaws, optional
+        Takes what is wrong, which is raised else.
 
     Raises
     ------
@@ -63,8 +72,11 @@ def read_numbers(texts: pl.DataFrame, origin: Origin) -> Numbers:
         return Numbers(texts, (), ())
     values = texts.select(pl.all().cast(pl.Float64, strict=False))
     if origin.comma:
+        found = Flaws(origin) if flaws is None else flaws
         for name in _with_points(texts):
-            _one_mark(texts.get_column(name), origin)
+            _one_mark(texts.get_column(name), found)
+        if flaws is None:
+            found.check()
     commas = tuple(_with_commas(texts, values)) if origin.comma else ()
     if commas:
         swapped = pl.when(pl.col(commas).str.contains(WITH_COMMA)).then(
@@ -104,8 +116,8 @@ def _with_points(texts: pl.DataFrame) -> list[str]:
     return [name for name, one in zip(texts.columns, found, strict=True) if one]
 
 
-def _one_mark(text: pl.Series, origin: Origin) -> None:
-    """Refuse a column in which both comma and point are decimal marks, or points could part thousands."""
+def _one_mark(text: pl.Series, flaws: Flaws) -> None:
+    """Tell of a column in which both comma and point are decimal marks, or points could part thousands."""
     points = text.str.contains(WITH_POINT).fill_null(False)
     commas = text.str.contains(WITH_COMMA).fill_null(False)
     if not points.any() or not (commas.any() or text.filter(points).str.contains(THOUSANDS).all()):
@@ -114,4 +126,4 @@ def _one_mark(text: pl.Series, origin: Origin) -> None:
     comma = f"other fields have a decimal comma ({quoted(text.filter(commas)[0])})" if commas.any() else ""
     told = comma or "other columns have a decimal comma"
     remedy = f"{told}, so write all numbers with one decimal mark, and none between thousands"
-    raise TableError(sentence(origin, one, remedy=remedy))
+    flaws.add(one, remedy=remedy)

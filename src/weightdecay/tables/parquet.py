@@ -147,7 +147,7 @@ def _check_size(height: int, width: int, where: str) -> None:
     size, limit = 8 * height * width, archives.memory() // SHARE_OF_MEMORY
     if size > limit:
         raise TableError(
-            f"file {where} has {height} rows, and {width} columns of them take {archives.in_words(size)}, "
+            f"file {where} has {height:,} rows, and {width:,} columns of them take {archives.in_words(size)}, "
             + archives.too_much(limit)
         )
 
@@ -156,7 +156,7 @@ def _check_types(types: dict[str, pl.DataType], where: str) -> None:
     """Every column is of a type that can be read."""
     if bad := {name: kind for name, dtype in types.items() if (kind := _unreadable(dtype))}:
         shown = [f"{quoted(name)} ({kind})" for name, kind in list(bad.items())[:4]]
-        more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
+        more = f" and {len(bad) - 4:,} more" if len(bad) > 4 else ""
         subject = "column {} of {} holds" if len(bad) == 1 else "columns {} of {} hold"
         them = "it" if len(bad) == 1 else "them"
         raise TableError(

@@ -77,7 +77,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
     close = [lower[one] for one in difflib.get_close_matches(name.casefold(), lower, n=3, cutoff=0.6)]
     if close:
         return f"did you mean {' or '.join(quoted(one) for one in close)}?"
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
     return f"the columns are {', '.join(quoted(one) for one in names[:8])}{more}"
 
 
@@ -314,7 +314,7 @@ def check_quotes(text: Text) -> None:
 
 def _count(number: int, noun: str) -> str:
     """A number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def line_of(text: Text, row: int) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.table import Table
 from weightdecay.tables.encoder import learned
+from weightdecay.tables.faults import Flaws
 from weightdecay.tables.frames import as_polars
+from weightdecay.tables.gaps import LISTED, without, words_of
 from weightdecay.tables.kinds import TRUTHS, Typed, typed
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, nearest, only_numbers, quoted
@@ -17,9 +21,6 @@ from weightdecay.tables.sheets import Sheet, open_sheet
 
 if TYPE_CHECKING:
     import polars as pl
-
-# A longer list of names hides what is said of them.
-LISTED = 20
 
 
 def read(
@@ -31,6 +32,7 @@ def read(
     group: str | None = None,
     text: Sequence[str] = (),
     time: str | None = None,
+    missing: str | float | Sequence[str | float] = (),
     skip_missing_target: bool = False,
 ) -> Table:
     """Read a file of columns to learn from: numbers, truth values, dates, categories and texts, with gaps.
@@ -40,9 +42,11 @@ def read(
 
     What a column is, all its fields decide. Numbers are read exactly (to the nearest float64); ``true`` and ``false``,
     ``yes`` and ``no``, ``y`` and ``n``, ``t`` and ``f``, ``on`` and ``off`` become 1 and 0; dates are those of ISO 8601
-    (2024-12-31, with a time of day or without); other text is a category. An empty field and the words NA, N/A, NaN,
-    null, none, missing and ``? - .`` are gaps. The plan tells what becomes of each column, gaps included, and which are
-    left out and why: identifiers, dates of other forms, columns without any value.
+    (2024-12-31, with a time of day or without), with the month by its name, with points (31.12.2024), and with slashes
+    or dashes where a number from 13 on tells the day from the month; other text is a category, and so are digits of
+    which some have leading zeros, such as postal codes. An empty field and the words NA, N/A, n.a., #N/A, #NA, NaN,
+    nil, null, none, missing and ``? - .`` are gaps. The plan tells what becomes of each column, gaps included, and
+    which are left out and why: identifiers, dates of unclear order, columns without any value.
 
     Parameters
     ----------
@@ -59,7 +63,10 @@ def read(
     text : sequence of str
         Names of columns of prose, whose words are learned from.
     time : str, optional
-        Name of a column of dates or numbers that says when each row was.
+        Name of a column of dates or numbers that says when each row was. It orders the rows, and is learned from like
+        any other unless it is dropped as well.
+    missing : str, number or sequence of them
+        Further words for gaps, such as ``"k.A."`` or ``-999``.
     skip_missing_target : bool, default False
         Leave out the rows without a target instead of refusing them.
 
@@ -86,30 +93,35 @@ def read(
     ['gaps take the median 2 and are flagged', 'one column for each of 2 values']
     """
     text = [text] if isinstance(text, str) else list(dict.fromkeys(text))
+    words = words_of(missing)
     sheet = open_sheet(path)
     roles = {"weight column": weight, "group column": group, "time column": time}
     columns = _features(sheet, target, drop, text, roles)
-    named = [one for one in (target, weight, group, time) if one is not None]
-    origin = Origin(sheet.source, sheet.place, sheet.decimal_comma)
-    frame = sheet.frame([*named, *columns])
+    fields = _fields(sheet, columns, [one for one in (target, weight, group, time) if one is not None], words)
+    frame, origin, flaws = fields.frame, fields.origin, Flaws(fields.origin)
     if sheet.typed:
-        frame = as_polars(frame, prose=[*text, *([group] if group else [])], apart=named, origin=origin)
-    goal = target_of(frame.get_column(target), origin, skip=skip_missing_target)
-    where = places(sheet, frame.height, goal.kept)
-    if goal.kept is not None:
-        frame = frame[goal.kept]
-        origin = Origin(sheet.source, lambda row: "{} {}".format(*where(row)), sheet.decimal_comma)
-    weights = weights_of(frame.get_column(weight), origin) if weight else None
-    found = typed(frame.select(columns), origin, prose=text, markers=not sheet.typed)
-    encoder = learned(
-        found.frame,
-        text,
-        None if weights is None else weights > 0,
-        found.told(frame if sheet.typed else None),
-        origin=origin,
-        fillings=False,
-    )
-    notes = [*sheet.notes, *_notes(sheet, target, drop, found, goal)]
+        prose = [*text, *([group] if group else [])]
+        frame = as_polars(frame, prose=prose, apart=fields.roles, origin=origin, flaws=flaws)
+    goal = flaws.tried("target column", target, target_of, frame.get_column(target), origin, skip=skip_missing_target)
+    if skip_missing_target:
+        # Which rows are left out is not known where it failed.
+        flaws.check()
+    kept = None if goal is None else goal.kept
+    where = places(sheet, frame.height, kept)
+    if kept is not None:
+        frame = frame[kept]
+        origin = flaws.origin = Origin(sheet.source, lambda row: "{} {}".format(*where(row)), sheet.decimal_comma)
+    weights = flaws.tried("weight column", weight, weights_of, frame.get_column(weight), origin) if weight else None
+    groups = flaws.tried("group column", group, groups_of, frame.get_column(group), origin) if group else None
+    times = flaws.tried("time column", time, times_of, frame.get_column(time), origin) if time else None
+    found = typed(frame.select(columns), origin, prose=text, markers=not sheet.typed, flaws=flaws)
+    flaws.check()
+    assert goal is not None
+    reading = found.reading(words)
+    used = None if weights is None else weights > 0
+    told = found.told(frame if sheet.typed else None)
+    encoder = learned(found.frame, text, used, told, reading=reading, origin=origin, fillings=False)
+    notes = [*sheet.notes, *fields.notes, *_notes(sheet, target, drop, found, goal)]
     return Table(
         X=_plain(found.frame.select(encoder.columns)),
         y=goal.values,
@@ -118,12 +130,49 @@ def read(
         source=sheet.source,
         notes=tuple(notes),
         weight=weights,
-        groups=groups_of(frame.get_column(group), origin) if group else None,
-        times=times_of(frame.get_column(time), origin) if time else None,
+        groups=groups,
+        times=times,
         text=tuple(name for name in text if name in encoder.columns),
-        plan=encoder.plan,
+        plan=_plan(sheet.names, encoder.plan, weight, group, time),
+        reading=reading,
         where=where,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """The fields of the columns with a role and of those to learn from, without words for gaps that were named."""
+
+    frame: pl.DataFrame
+    origin: Origin
+    roles: list[str]
+    notes: tuple[str, ...]
+
+
+def _fields(sheet: Sheet, columns: Sequence[str], roles: list[str], missing: Sequence[str]) -> _Fields:
+    """The fields that are needed."""
+    origin = Origin(sheet.source, sheet.place, sheet.decimal_comma)
+    frame = sheet.frame(list(dict.fromkeys([*roles, *columns])))
+    notes: tuple[str, ...] = ()
+    if missing:
+        frame, notes = without(frame, missing, empty=None if sheet.typed else "", comma=origin.comma)
+    return _Fields(frame, origin, roles, notes)
+
+
+def _plan(
+    names: Sequence[str], plan: Sequence[ColumnPlan], weight: str | None, group: str | None, time: str | None
+) -> tuple[ColumnPlan, ...]:
+    """The plan of all columns that have a use, in the order of the file."""
+    rows = {one.name: one for one in plan}
+    if weight is not None:
+        rows[weight] = ColumnPlan(weight, "weight", (), 0, "used as sample weight: how much each row counts")
+    if group is not None:
+        rows[group] = ColumnPlan(group, "group", (), 0, "groups rows: those of one value are held out together")
+    if time is not None:
+        left_out = ColumnPlan(time, "time", (), 0, "left out as asked")
+        one = rows.get(time, left_out)
+        rows[time] = replace(one, done=f"orders rows; {one.done}")
+    return tuple(rows[name] for name in names if name in rows)
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
@@ -140,6 +189,7 @@ def _features(
 ) -> list[str]:
     """Names of the columns to learn from, once every name given is known to be there and to have one role."""
     where = quoted(sheet.source, 200)
+    both = {"time column", "column to drop"}
     roles: dict[str, Sequence[str | None]] = {
         "target": [target],
         **{role: [name] for role, name in others.items()},
@@ -147,6 +197,7 @@ def _features(
         "text column": text,
     }
     apart: dict[str, str] = {}
+    dropped = set(drop)
     known = set(sheet.names)
     for role, names in roles.items():
         for name in names:
@@ -154,14 +205,15 @@ def _features(
                 continue
             if name not in known:
                 raise TableError(f"{role} {quoted(name)} is not in {where}; {nearest(name, sheet.names)}{_one(sheet)}")
-            if apart.get(name, role) != role:
+            if apart.get(name, role) != role and {apart[name], role} != both:
                 raise TableError(f"column {quoted(name)} cannot be the {apart[name]} and the {role}; choose one")
             apart[name] = role
-    columns = [name for name in sheet.names if apart.get(name, "text column") == "text column"]
+    learned_from = ("text column", "time column")
+    columns = [name for name in sheet.names if apart.get(name, "text column") in learned_from and name not in dropped]
     if not columns:
         step = "drop fewer" if drop else "at least one column beside the target is needed"
         raise TableError(
-            f"no column is left in {where} to predict {quoted(target)} from (it has {len(sheet.names)}); {step}"
+            f"no column is left in {where} to predict {quoted(target)} from (it has {len(sheet.names):,}); {step}"
             + _one(sheet)
         )
     return columns

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from weightdecay.records.encoding import Encoding, Filled, Levels, Terms
 from weightdecay.tables import dates
-from weightdecay.tables.kinds import as_dates, as_numbers, as_texts
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.pieces import Codes, Piece, Values, Weighed
 from weightdecay.tables.preflight import quoted
+from weightdecay.tables.retyped import as_dates, as_numbers, as_texts
 from weightdecay.tables.terms import frequencies
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class Dates:
     ----------
     parts : tuple of (str, tuple of int)
         Name of the part and its values, ascending; a missing date has none of them.
+    form : str
+        How texts of new rows write a date if not with the year first, one of `dates.FORMS`.
     """
 
     kind: ClassVar[str] = "date"
@@ -153,6 +155,7 @@ class Dates:
     filling: float
     flagged: bool
     parts: tuple[tuple[str, tuple[int, ...]], ...]
+    form: dates.Form = ""
 
     def made(self) -> list[str]:
         flag = [f"{self.name} is missing"] if self.flagged else []
@@ -175,7 +178,7 @@ class Dates:
         return [*filled(dates.days(column), self.filling, self.flagged), *codes]
 
     def read(self, column: pl.Series, origin: Origin) -> pl.Series:
-        return as_dates(column, origin)
+        return as_dates(column, origin, self.form)
 
     def notes(self, column: pl.Series) -> list[str]:
         told = []
@@ -191,6 +194,7 @@ class Dates:
 
     def check(self) -> None:
         _check(self.name, isinstance(self.name, str), math.isfinite(self.filling), isinstance(self.flagged, bool))
+        _check(self.name, self.form in dates.FORMS)
         for part, values in self.parts:
             low, high = dates.PARTS[part]
             _check(self.name, all(isinstance(one, int) and low <= one <= high for one in values))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.tables import dates
-from weightdecay.tables.faults import MOSTLY, Kind, fault, lines, sentence
-from weightdecay.tables.kinds import missing_fields
+from weightdecay.tables.faults import MOSTLY, Fault, Kind, fault, lines, sentence
+from weightdecay.tables.gaps import missing_fields
+from weightdecay.tables.kinds import read_dates
 from weightdecay.tables.numbers import read_numbers
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, quoted
@@ -19,6 +20,9 @@ from weightdecay.tables.sheets import Sheet
 
 if TYPE_CHECKING:
     import polars as pl
+
+# Texts that are looked at to tell what a column may be.
+SAMPLE = 1000
 
 Array = NDArray[np.float64]
 Where = Callable[[int], tuple[str, int]]
@@ -63,7 +67,7 @@ def target_of(column: pl.Series, origin: Origin, *, skip: bool) -> Target:
     found = values.drop_nulls().to_numpy()
     if found.min() == found.max():
         raise TableError(
-            f"target column {name}{within} is {found[0]:g} in all {len(found)} rows, so there is nothing to predict; "
+            f"target column {name}{within} is {found[0]:g} in all {len(found):,} rows, so there is nothing to predict; "
             "name another target"
         )
     return Target(found, kept, truth, comma, gaps)
@@ -103,14 +107,13 @@ def times_of(column: pl.Series, origin: Origin) -> Array:
 
     moments = column
     if column.dtype == pl.String:
-        missing = missing_fields(column)
-        dated = column.str.contains(dates.MOMENT).fill_null(False)
-        if int(dated.sum()) < MOSTLY * (len(column) - int(missing.sum())):
+        form = _form(column, origin)
+        if form is None:
             return _numbers(column, origin, "time ")[0].to_numpy()
-        moments = dates.parsed(column.set(missing, None))
-        bad = moments.is_null() & ~missing
-        if bad.any():
-            raise TableError(sentence(origin, fault(column, "date", bad.to_numpy(), 1.0), "time "))
+        read = read_dates(column, form)
+        if isinstance(read, Fault):
+            raise TableError(sentence(origin, read, "time "))
+        moments = read
     elif column.dtype not in (pl.Date, pl.Datetime):
         return _numbers(column, origin, "time ")[0].to_numpy()
     if moments.null_count():
@@ -118,6 +121,24 @@ def times_of(column: pl.Series, origin: Origin) -> Array:
     if moments.dtype == pl.Date:
         return dates.days(moments).to_numpy()
     return dates.in_days(moments).to_numpy()
+
+
+def _form(column: pl.Series, origin: Origin) -> dates.Form | None:
+    """How the dates of a column are written; None where most of it is none."""
+    there = len(column) - int(missing_fields(column).sum())
+    if there and int(column.str.contains(dates.MOMENT).sum()) >= MOSTLY * there:
+        return ""
+    if there and int(column.str.contains(dates.OTHER).sum()) >= MOSTLY * there:
+        if form := dates.form_of(column):
+            return form
+    elif not dates.unclear(column.head(SAMPLE).to_list()):
+        return None
+    row = int(column.str.contains(r"\d").arg_max() or 0)
+    why = dates.unclear([str(column[row])]) or "can be read in more than one way"
+    raise TableError(
+        f"time column {quoted(column.name)}{origin.within} holds dates such as {quoted(str(column[row]))} "
+        f"({origin.place(row)}), which {why}; write them as YYYY-MM-DD"
+    )
 
 
 def places(sheet: Sheet, height: int, kept: NDArray[np.intp] | None) -> Where:

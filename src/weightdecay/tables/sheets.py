@@ -163,7 +163,7 @@ class TextSheet:
     @property
     def notes(self) -> tuple[str, ...]:
         count = sum(map(len, self._empty))
-        return (*self.opening, f"empty lines are left out: {count}") if count else self.opening
+        return (*self.opening, f"empty lines are left out: {count:,}") if count else self.opening
 
     def frame(self, columns: Sequence[str] | None = None, *, least: int = 2) -> pl.DataFrame:
         """The fields of the columns named, as text without white space around it; empty lines are left out."""

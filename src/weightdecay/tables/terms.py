@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # A term is a run of at least two letters, digits or underscores.
 TERM = r"\w{2,}"
+ONE_LETTER = r"(?:^|\W)\w(?:\W|$)"
 # A term that occurs in one row alone says nothing about others.
 LEAST_ROWS = 2
 MOST_TERMS = 20_000

@@ -1,0 +1,31 @@
+"""How the fields of a file were read, so that new rows are read in the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was decided over all rows of a file, or said by the user, and cannot be seen from values alone.
+
+    Parameters
+    ----------
+    missing : tuple of str
+        Words for gaps besides those that are known.
+    dates : tuple of (str, str)
+        Columns of dates that are not written with the year first, and how they are: ``"day first"``,
+        ``"month first"`` or ``"month named"``.
+
+    Examples
+    --------
+    >>> Reading(missing=("-999",), dates=(("born", "day first"),)).form("born")
+    'day first'
+    """
+
+    missing: tuple[str, ...] = ()
+    dates: tuple[tuple[str, str], ...] = ()
+
+    def form(self, name: str) -> str:
+        """How a column's dates are written; the empty text for the year first."""
+        return dict(self.dates).get(name, "")
