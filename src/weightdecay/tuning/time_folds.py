@@ -83,7 +83,7 @@ def _in_order(times: NDArray[Any]) -> NDArray[Any]:
     return times
 
 
-def folds_by_time(times: Any, n_folds: int, used: NDArray[np.bool_] | None = None) -> Folds:
+def folds_by_time(times: Any, n_folds: Any, used: NDArray[np.bool_] | None = None) -> Folds:
     """The plan of `time_folds`, of the rows that count, as if there were no others."""
     rows = np.arange(len(times)) if used is None else np.flatnonzero(used)
     pairs = [(rows[train], rows[test]) for train, test in time_folds(np.asarray(times)[rows], n_folds)]
