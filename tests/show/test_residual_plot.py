@@ -92,6 +92,15 @@ def test_a_prediction_far_out_stands_at_the_edge_and_is_told():
     assert legend(ax)[-2:] == ["1 more row, predicted down to -5000", "1 more row, predicted up to 7000"]
 
 
+def test_a_row_far_out_both_ways_is_told_once():
+    record = found()
+    fitted, residual = record.fitted.copy(), record.residual.copy()
+    fitted[-1], residual[-1] = 7000.0, -6000.0
+    ax = drawn(replace(record, fitted=fitted, residual=residual))
+    assert legend(ax)[-1] == "1 more row, predicted up to 7000" and len(legend(ax)) == 5
+    assert len(marks(ax, ">")) == 1 and not marks(ax, "v") and ax.get_ylim()[0] < marks(ax, ">")[0][1]
+
+
 def test_a_group_with_an_outlier_does_not_flatten_the_others():
     record = found()
     quantiles, residual = record.quantiles.copy(), record.residual.copy()

@@ -25,7 +25,7 @@ POINTS = 2000
 LARGEST = 20  # residuals that are drawn even where others are left out
 # What is farther beyond the middle 90 % than this many times its range would flatten the rest.
 FAR = 1.5
-WIDER = 3.0  # of the width of a usual band, by which another may reach beyond it
+WIDER = 1.0  # of the width of a usual band, by which another may reach beyond it
 NAME = 32  # letters of the target
 
 
@@ -105,8 +105,12 @@ def _beyond(ax: Axes, places: tuple[Array, Array], ends: tuple[Ends, Ends]) -> d
     """Rows outside of the picture as triangles at its edge, with a name that says how many and how far."""
     found: dict[str, Any] = {}
     shown = [np.clip(one, *end) for one, end in zip(places, ends, strict=True)]
+    told = np.zeros(len(shown[0]), dtype=bool)
     for values, (low, high), markers, what in zip(places, ends, ("<>", "v^"), ("predicted ", ""), strict=True):
+        left = ~told  # a row stands at one edge
+        told = told | (values < low) | (values > high)
         for outside, marker, way in ((values < low, markers[0], "down"), (values > high, markers[1], "up")):
+            outside = outside & left
             if outside.any():
                 far = brief(float(values[outside][np.abs(values[outside]).argmax()]))
                 name = f"{counted(int(outside.sum()), 'more row')}, {what}{way} to {far}"
@@ -143,10 +147,9 @@ def _limits(found: Diagnostics) -> Ends:
     if len(found.quantiles):
         lower, upper = found.quantiles[:, 0], found.quantiles[:, 4]
         # A group that holds an outlier has a band that would flatten those of all others.
-        room = WIDER * float(np.median(upper - lower)) or np.inf
-        bottom = max(float(lower.min()), float(np.median(lower)) - room)
-        top = min(float(upper.max()), float(np.median(upper)) + room)
-        low, high = max(low, bottom - FAR * (top - bottom)), min(high, top + FAR * (top - bottom))
+        usual = float(np.median(upper - lower)) or np.inf
+        low = max(low, max(float(lower.min()), float(np.median(lower)) - WIDER * usual) - FAR * usual)
+        high = min(high, min(float(upper.max()), float(np.median(upper)) + WIDER * usual) + FAR * usual)
     return low, high
 
 
