@@ -231,7 +231,7 @@ def with_references(tuning: Tuning, *references: tuple[str, float, float, float]
         (260.0, 10.0, "a factor of 260 (25.9 standard errors)"),
         (0.9, 0.1, "-10 % (1.0 standard errors)"),
         (math.inf, math.nan, "more than can be computed"),
-        (math.nan, math.nan, "more than can be computed"),
+        (math.nan, math.nan, "an unknown amount (it cannot be fitted)"),
     ],
 )
 def test_what_habits_cost(mean: float, paired: float, text: str) -> None:

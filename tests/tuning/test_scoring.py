@@ -46,7 +46,7 @@ def test_the_verdict_shows_the_score_with_its_own_sign(estimator: Any) -> None:
         wd.tune(estimator, X, Y, decays=DECAYS, cv=3, scoring=one) for one in ("neg_mean_absolute_error", turned)
     )
     assert by_scorer == by_name
-    assert "held-out neg_mean_absolute_error -1.0" in by_scorer.verdict
+    assert "held-out mean absolute error 1.0" in by_scorer.verdict
     assert (by_scorer.losses > 0).all()
 
 

@@ -232,7 +232,11 @@ def _in_use(tuning: Tuning) -> str:
 def _how_it_matters(tuning: Tuning) -> str:
     """On which side decay matters, and on which these data cannot tell."""
     (low, high), (least, most) = tuning.window, tuning.plausible
-    if low == 0:
+    # What lies below the least decay that can be fitted nobody knows.
+    none = tuning.reference("no decay")
+    known = tuning.decays[np.isfinite(tuning.mean)]
+    unknown = none is not None and math.isnan(none.mean) and low <= known.min(initial=math.inf)
+    if low == 0 or unknown:
         return "It matters only that decay is not too large"
     if math.isinf(high):
         return "It matters only that decay is not too small"
@@ -273,6 +277,8 @@ def _cost(tuning: Tuning, loss: float, paired: float) -> str:
         else float(tuning.mean[tuning.best])
     )
     excess = loss - best
+    if math.isnan(excess):
+        return "an unknown amount (it cannot be fitted)"
     if not math.isfinite(excess):
         return "more than can be computed"
     if best > 0 and not tuning.larger_is_better:

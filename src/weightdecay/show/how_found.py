@@ -20,7 +20,7 @@ TARGETS = 20  # that are named
 
 def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     """Names and values, without those that are not known."""
-    columns = [one for one in tuning.plan if one.kind != "dropped"]
+    columns = [one for one in tuning.plan if one.made]
     numbers = counted(len(tuning.columns), "column")
     made = f"{len(columns):,} of the table, made into {numbers} of numbers" if columns else ""
     weights = "" if tuning.weight_sum == tuning.n_rows else f"{tuning.weight_sum!r}"

@@ -146,7 +146,8 @@ def path(
     axis = decay_axis(every)
     dress(ax, axis, every)
     df_axis(ax, axis, path.decays, path.df)
-    order = np.argsort(path.decays)
+    drawn = np.flatnonzero(np.isfinite(coef).all(axis=1))
+    order = drawn[np.argsort(path.decays[drawn])]
     places, coef = axis.place(path.decays[order]), coef[order]
     at = slice(None) if decay is None else [int(np.argmin(np.abs(np.log(places / axis.place(decay)))))]
     ranked = np.argsort(-np.abs(coef[at]).max(axis=0), kind="stable")

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 PROMINENCE = 0.001  # share by which a second valley must be parted from the first
 DISAGREE = 0.05  # share that the choice of another criterion must cost
 NOTHING = 1e-6  # share of the constant model's loss below which it does not matter who is right
-SQUARED = ("r2", "neg_mean_squared_error", "neg_root_mean_squared_error")  # scores of the squared error
+SQUARED = ("r2", "mean squared error", "root mean squared error")  # scores of the squared error
 COMPETES = 0.1  # share by which a second minimum may be worse and still be told
 CERTAIN = 2.0  # paired standard errors that it must cost as well
 

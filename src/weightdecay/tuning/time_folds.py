@@ -87,4 +87,4 @@ def folds_by_time(times: Any, n_folds: Any, used: NDArray[np.bool_] | None = Non
     """The plan of `time_folds`, of the rows that count, as if there were no others."""
     rows = np.arange(len(times)) if used is None else np.flatnonzero(used)
     pairs = [(rows[train], rows[test]) for train, test in time_folds(np.asarray(times)[rows], n_folds)]
-    return from_splits(pairs, len(times), f"{len(pairs)} folds by time")
+    return from_splits(pairs, len(times), f"{len(pairs)} fold{'' if len(pairs) == 1 else 's'} by time")
