@@ -30,9 +30,10 @@ def check_given(X: Any, y: Any, sample_weight: Any) -> None:
     for name, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
         if np.ma.is_masked(values):
             gaps = f"or give pandas.DataFrame({name}), whose gaps are filled in" if name == "X" else "or fill them in"
+            count = int(np.ma.getmaskarray(values).sum())
             raise ValueError(
-                f"{name} is an array with {int(np.ma.getmaskarray(values).sum()):,} masked values, which would be taken "
-                f"as they stand; leave their rows out, {gaps}"
+                f"{name} is an array with {count:,} masked values, which would be taken as they stand; leave their rows "
+                f"out, {gaps}"
             )
     _check_names(X)
 
