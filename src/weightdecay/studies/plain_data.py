@@ -32,8 +32,8 @@ def check_given(X: Any, y: Any, sample_weight: Any) -> None:
             gaps = f"or give pandas.DataFrame({name}), whose gaps are filled in" if name == "X" else "or fill them in"
             count = int(np.ma.getmaskarray(values).sum())
             raise ValueError(
-                f"{name} is an array with {count:,} masked values, which would be taken as they stand; leave their rows "
-                f"out, {gaps}"
+                f"{name} is an array with {count:,} masked values, which would be taken as they stand; leave "
+                f"their rows out, {gaps}"
             )
     _check_names(X)
 
