@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from weightdecay.show import files
+from weightdecay.records import whole_files
 from weightdecay.show.files import check_writable, write_text
 
 
@@ -49,7 +49,7 @@ def test_a_path_that_cannot_be_written_is_named_with_a_next_step(tmp_path, name,
 def test_a_file_that_may_not_be_changed_is_refused(tmp_path, monkeypatch):
     old = tmp_path / "a.html"
     old.write_text("old")
-    monkeypatch.setattr(files.os, "access", lambda *_: False)
+    monkeypatch.setattr(whole_files.os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="may not be changed; name another"):
         write_text(old, "new")
     assert old.read_text() == "old"
@@ -66,7 +66,7 @@ def refuse(number: int):
 
 def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     # Permissions do not bind the superuser, so the system's answer is played.
-    monkeypatch.setattr(files.os, "open", refuse(13))
+    monkeypatch.setattr(whole_files.os, "open", refuse(13))
     with pytest.raises(
         PermissionError, match=r"^cannot write to .*: Permission denied; name a file in another folder$"
     ):
@@ -77,7 +77,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
 def test_a_failure_half_way_leaves_the_old_file(tmp_path, monkeypatch, step):
     old = tmp_path / "a.html"
     old.write_text("old")
-    monkeypatch.setattr(files.os, step, refuse(28))
+    monkeypatch.setattr(whole_files.os, step, refuse(28))
     with pytest.raises(OSError, match=r"^cannot write to '.*a\.html': No space left.*; name a file in another folder$"):
         write_text(old, "new" * 10_000)
     assert old.read_text() == "old"
@@ -90,7 +90,7 @@ def test_an_interruption_leaves_the_old_file(tmp_path, monkeypatch):
 
     old = tmp_path / "a.html"
     old.write_text("old")
-    monkeypatch.setattr(files.os, "replace", interrupt)
+    monkeypatch.setattr(whole_files.os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_text(old, "new")
     assert old.read_text() == "old"

@@ -8,6 +8,54 @@ import stat
 from pathlib import Path
 
 
+def check_writable(path: str | Path) -> Path:
+    """Make sure that a file can be written, before the work that it is for; nothing stays behind.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, there already or not.
+
+    Returns
+    -------
+    Path
+        Its absolute path, links followed.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the sentence says why and what to do.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from weightdecay import terminal
+    >>> terminal.check_writable(pathlib.Path(tempfile.mkdtemp()) / "report.html").name
+    'report.html'
+    """
+    asked = repr(str(path))
+    try:
+        file = Path(os.path.realpath(path))
+        if file.is_dir():
+            raise IsADirectoryError(f"cannot write to {asked}: it is a folder; name a file in it, such as report.html")
+        if file.exists() and not file.is_file():
+            raise OSError(f"cannot write to {asked}: it is not a regular file; name another")
+        if not file.parent.is_dir():
+            raise FileNotFoundError(
+                f"cannot write to {asked}: there is no folder {str(file.parent)!r}; create it or name another"
+            )
+        if file.exists() and not os.access(file, os.W_OK):
+            raise PermissionError(f"cannot write to {asked}: the file may not be changed; name another")
+        trial = _beside(file)
+        os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        trial.unlink()
+    except ValueError as error:
+        raise OSError(f"cannot write to {asked}: {error}; name another file") from None
+    except OSError as error:
+        raise _in_words(error, asked) from None
+    return file
+
+
 def write_whole(path: str | Path, content: bytes) -> Path:
     """Write a file so that it is there wholly or as it was before: into a new file beside it, then moved over it.
 
@@ -27,37 +75,8 @@ def write_whole(path: str | Path, content: bytes) -> Path:
     OSError
         It cannot be written; what was there before is untouched. The sentence says why and what to do.
     """
-    asked = repr(str(path))
-    try:
-        file = Path(os.path.realpath(path))
-        _check(file, asked)
-        _replace(file, content)
-    except ValueError as error:  # a NUL in the name
-        raise OSError(f"cannot write to {asked}: {error}; name another file") from None
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise type(error)(f"cannot write to {asked}: {error.strerror}; name a file in another folder") from None
-    return file
-
-
-def _check(file: Path, asked: str) -> None:
-    """Only a regular file that may be changed is replaced."""
-    if file.is_dir():
-        raise IsADirectoryError(f"cannot write to {asked}: it is a folder; name a file in it")
-    if not file.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot write to {asked}: there is no folder {str(file.parent)!r}; create it or name another"
-        )
-    if file.exists() and not file.is_file():
-        raise OSError(f"cannot write to {asked}: it is not a regular file; name another")
-    if file.exists() and not os.access(file, os.W_OK):
-        raise PermissionError(f"cannot write to {asked}: the file may not be changed; name another")
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write beside the file, since only within one file system is moving one step, and move over it."""
-    draft = file.with_name(f".{file.name[:40]}.{secrets.token_hex(6)}")
+    file = check_writable(path)
+    draft = _beside(file)
     # What only its owner could read stays so.
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
     try:
@@ -69,6 +88,21 @@ def _replace(file: Path, content: bytes) -> None:
         if mode is not None:
             os.chmod(draft, mode)
         os.replace(draft, file)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _in_words(error, repr(str(path))) from None
         raise
+    return file
+
+
+def _in_words(error: OSError, asked: str) -> OSError:
+    """An error of the system as a sentence with a next step; one that is a sentence already stays as it is."""
+    if error.errno is None:
+        return error
+    return type(error)(f"cannot write to {asked}: {error.strerror}; name a file in another folder")
+
+
+def _beside(file: Path) -> Path:
+    """A new name in the same folder: only within one file system is moving a file one step."""
+    return file.with_name(f".{file.name[:40]}.{secrets.token_hex(6)}")
