@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
 
 import weightdecay as wd
-from tuning.fakes import FakeProblem, falling, rising, tuned, valley
+from tuning.fakes import Curve, FakeProblem, falling, rising, tuned, valley
 from weightdecay.records.tuning import Reference, Tuning
 from weightdecay.records.verdict import brief, matters
 
@@ -151,6 +152,89 @@ def test_no_decay_and_infinite_decay_in_words() -> None:
     assert infinite[1].startswith("It matters only that decay is not too small: anything from ")
     assert " up is within 1 % of the best" in infinite[1]
     assert infinite[3] == "The same strength elsewhere: leave the decayed columns out."
+
+
+def test_a_rule_that_goes_to_infinity_does_not_make_it_as_good() -> None:
+    tuning = tuned(FakeProblem((valley(0.1),)))
+    sentence = "the decayed columns do not help to predict, the fit without them is as good"
+    best = tuned(FakeProblem((falling(1.0),)), rule="1se")
+    assert math.isinf(best.decay_min) and sentence in lines(best)[0]
+    ruled = lines(replace(tuning, decay=math.inf, rule="1se"))[0]
+    assert ruled.startswith(
+        "Use infinite decay (leave the decayed columns out): its loss is within one standard error of the best "
+        "(rule 1se; "
+    )
+    own = lines(tuned(FakeProblem((valley(0.1),)), rule=lambda *_: math.inf))[0]
+    assert own.startswith(
+        "Use infinite decay (leave the decayed columns out): the rule takes it, though 0.1 is better ("
+    )
+    assert "standard error of the best" not in own and sentence not in ruled + own
+
+
+def unfit(curve: Curve) -> Curve:
+    """The same curve where no decay cannot be fitted."""
+    return lambda decays: np.where(decays == 0, np.nan, curve(decays))
+
+
+FITTED = "of the decays that can be fitted, "
+
+
+def test_below_what_can_be_fitted_too_little_is_not_said_to_hurt() -> None:
+    tuning = tuned(FakeProblem((unfit(rising(1.0)),)))
+    none = tuning.reference("no decay")
+    assert none is not None and math.isnan(none.mean) and tuning.window[0] == tuning.decays[0] > 0
+    second = lines(tuning)[1]
+    assert second.startswith(f"It matters only that decay is not too large: {FITTED}anything from ")
+    assert second.count("can be fitted") == 1 and "a factor of" not in second
+    # Where too little is seen to hurt it is said, as if no decay could be fitted.
+    assert lines(tuned(FakeProblem((unfit(falling(1.0)),))))[1].startswith(
+        "It matters only that decay is not too small"
+    )
+    # A smaller decay that was tried besides, and is worse, closes the end again; one as good does not.
+    given = [0.05, 0.1, 10.0]
+    worse = tuned(FakeProblem((unfit(valley(0.1)),), default=0.01), given)
+    assert "not too large" in lines(replace(worse, window=(0.05, 0.2), references=worse.references[:1]))[1]
+    assert lines(replace(worse, window=(0.05, 0.2)))[1].startswith("It matters: anything from 0.05 to 0.2")
+    good = tuned(FakeProblem((unfit(rising(1e4)),), default=1e-9), [0.1, 1.0, 1e6])
+    assert good.window[0] == 0.1 and "not too large" in lines(good)[1]
+
+
+def test_where_all_that_can_be_fitted_are_as_good_decay_hardly_matters() -> None:
+    tuning = tuned(FakeProblem((unfit(valley(1.0, depth=0.0099)),)))
+    low, high = tuning.window
+    assert low == tuning.decays[0] > 0 and math.isinf(high)
+    assert matters(tuning) == "no"
+    assert lines(tuning)[1] == (
+        f"Decay hardly matters here: {FITTED}anything from {brief(low)} up is within 1 % of the best."
+    )
+
+
+def test_what_is_plausible_is_open_below_what_can_be_fitted_too() -> None:
+    tuning = tuned(FakeProblem((unfit(valley(0.1)),)))
+    least = float(tuning.decays[0])
+    tuning = replace(tuning, references=tuning.references[:1])
+    unknown = replace(tuning, plausible=(least, math.inf))
+    assert matters(unknown) == "unknown"
+    second = lines(unknown)[1]
+    assert second.startswith(f"These data cannot tell: {FITTED}anything from ")
+    assert ", but the least decay and infinite decay are not clearly worse either" in second
+    half = lines(replace(tuning, plausible=(least, 1e3)))[1]
+    assert half.startswith(f"Too much decay hurts, but whether too little does these data cannot tell: {FITTED}")
+    closed = replace(tuning, plausible=(2 * least, math.inf))
+    assert lines(closed)[1].startswith("Too little decay hurts, ") and FITTED not in lines(closed)[1]
+    assert lines(replace(tuning, plausible=(math.nan, math.nan)))[1].startswith("It matters: anything from ")
+
+
+@pytest.mark.parametrize(("signal", "case"), [(0.0, "unknown"), (0.3, "yes")])
+def test_collinear_columns_do_not_make_too_little_decay_hurt(signal: float, case: str) -> None:
+    rng, n = np.random.default_rng(3), 60
+    Z, group = rng.normal(size=(n, 2)), rng.integers(0, 2, n).astype(float)
+    X = np.column_stack([Z, group, 1 - group])
+    tuning = wd.tune(Ridge(), X, signal * Z[:, 0] + rng.normal(size=n), cv=5)
+    none, second = tuning.reference("no decay"), lines(tuning)[1]
+    assert none is not None and math.isnan(none.mean) and tuning.plausible[0] == tuning.decays[0] > 0
+    assert matters(tuning) == case and second.count("can be fitted") == 1
+    assert not second.startswith(("Too little decay hurts", "It matters"))
 
 
 def test_it_does_not_matter() -> None:

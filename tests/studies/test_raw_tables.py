@@ -201,3 +201,31 @@ def test_gaps_of_rows_without_weight_are_not_many(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": a, "x": rng.standard_normal(200)})
     tuning = wd.tune(wd.LinearRegression(), frame, rng.standard_normal(200), sample_weight=weight)
     assert "WD017" not in {one.code for one in tuning.findings}
+
+
+def test_foreign_estimators_take_columns_for_what_they_are_in_the_whole_table() -> None:
+    """A fold without the only proof of what a column is has the same kinds, and new rows the same gaps."""
+    n = 60
+    x = np.random.default_rng(0).standard_normal(n)
+    days = pd.date_range("2010-01-01", periods=n, freq="29D")
+    dates = [f"{one:%m/%d/%Y}" if one.day <= 12 else f"{one:%m/12/%Y}" for one in days]
+    dates[0], dates[1] = "12/25/2009", "12/26/2009"
+    frame = pd.DataFrame({"x": x, "d": dates, "c": [["101", "202", "303"][i % 3] for i in range(n)]})
+    frame["b"] = ["yes", "no"] * (n // 2)
+    frame.loc[7, "b"], frame.loc[3, "c"] = "unknown", "044"
+    y = x + np.arange(n) / 10
+    splits = list(KFold(5).split(x))
+    theirs = wd.tune(Ridge(solver="svd"), frame, y, cv=splits, decays=DECAYS)
+    ours = wd.tune(wd.LinearRegression(standardize=False), frame, y, cv=splits, decays=DECAYS)
+    np.testing.assert_allclose(theirs.losses, ours.losses, rtol=1e-6)
+
+
+def test_foreign_models_remember_words_for_gaps(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal(60)
+    y = 3 * x
+    x[::6] = -999
+    file = tmp_path / "gaps.csv"
+    pd.DataFrame({"x": x, "y": y}).to_csv(file, index=False)
+    model = wd.tune(Ridge(), wd.read(file, "y", missing=["-999"]), cv=4).model
+    one, other = model.predict(pd.DataFrame({"x": [-999.0, None]}))
+    assert one == pytest.approx(other)

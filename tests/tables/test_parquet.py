@@ -172,6 +172,9 @@ def test_names_are_there_and_unique(names: list[str], told: str, stored: Stored)
     assert told in sentence and "data.parquet" in sentence
 
 
+@pytest.mark.skipif(
+    int(pl.__version__.split(".")[0]) < 2, reason="older readers keep one of the columns, and tell nobody"
+)
 def test_a_name_that_stands_there_twice(stored: Stored) -> None:
     file = stored({"first": [1, 2], "secnd": [3, 4]}, compression="uncompressed")
     content = file.read_bytes().replace(b"secnd", b"first")

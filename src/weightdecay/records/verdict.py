@@ -67,11 +67,29 @@ def verdict(tuning: Tuning) -> str:
 
 def matters(tuning: Tuning) -> str:
     """Which of the three cases holds: ``"no"`` (does not matter), ``"unknown"`` (cannot tell) or ``"yes"``."""
-    if tuning.window == (0.0, math.inf):
+    window, plausible = _opened(tuning)
+    if window == (0.0, math.inf):
         return "no"
-    if tuning.plausible == (0.0, math.inf):
+    if plausible == (0.0, math.inf):
         return "unknown"
     return "yes"
+
+
+def _opened(tuning: Tuning) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Window and plausible range, from 0 where no decay cannot be fitted and nothing less that can be is outside.
+
+    They end at the least decay tried then, but not because less would be worse: below it nothing is known.
+    """
+    (low, high), (least, most) = tuning.window, tuning.plausible
+    none = tuning.reference("no decay")
+    if none is None or not math.isnan(none.mean):
+        return tuning.window, tuning.plausible
+    known = float(tuning.decays[np.isfinite(tuning.mean)].min(initial=math.inf))
+    below = [one for one in tuning.references if one.decay < known and not math.isnan(one.mean)]
+    away = [abs(one.mean - float(tuning.mean[tuning.best])) for one in below]
+    near = all(one <= tuning.tolerance * tuning.unit for one in away)
+    likely = all(one <= reference.paired for one, reference in zip(away, below, strict=True))
+    return (0.0 if near and low <= known else low, high), (0.0 if likely and least <= known else least, most)
 
 
 def beaten(tuning: Tuning) -> Reference | None:
@@ -113,8 +131,17 @@ def _choice(tuning: Tuning) -> str:
     if tuning.decay == 0:
         return "Use no decay (decay = 0): shrinking the weights does not help here"
     if math.isinf(tuning.decay):
-        return "Use infinite decay: the decayed columns do not help to predict, the fit without them is as good"
+        return _choice_of_infinity(tuning)
     return f"Use decay = {brief(tuning.decay)}"
+
+
+def _choice_of_infinity(tuning: Tuning) -> str:
+    """Infinite decay, and why: it is the best, or a rule takes it although it is not."""
+    if math.isinf(tuning.decay_min):
+        return "Use infinite decay: the decayed columns do not help to predict, the fit without them is as good"
+    own = f"the rule takes it, though {brief(tuning.decay_min)} is better"
+    why = "its loss is within one standard error of the best" if tuning.rule == "1se" else own
+    return f"Use infinite decay (leave the decayed columns out): {why}"
 
 
 def _better_than_none(tuning: Tuning) -> bool:
@@ -191,25 +218,34 @@ def _matters(tuning: Tuning) -> str:
         return _matters_for_targets(tuning)
     if nothing_decayed(tuning):
         return "It does not matter: all decays give the same predictions."
-    (low, high), plausible = tuning.window, tuning.plausible
+    plausible, opened = tuning.plausible, _opened(tuning)
     if len(tuning.decays) == 1:
         return "Whether it matters a single decay cannot tell; line 3 compares it with others."
-    among = "of the decays given, " if beaten(tuning) is not None or low == high else ""
-    near = f"{among}{_range(tuning.window)} {near_best(tuning)}"
+    near = f"{_among(tuning)}{_range(tuning.window)} {near_best(tuning)}"
     case, rule = matters(tuning), _in_use(tuning)
     if case == "no":
         return f"Decay hardly matters here: {near}.{rule}"
     if case == "unknown":
+        little = "no" if opened[1] == plausible else "the least"
         return (
-            f"These data cannot tell: {near}, but no decay and infinite decay are not clearly worse either "
+            f"These data cannot tell: {near}, but {little} decay and infinite decay are not clearly worse either "
             f"(within one paired standard error).{rule}"
         )
+    low, high = opened[0]
     if 0 < low and math.isfinite(high) and high > 1.05 * low:
         factor = brief(float(f"{high / low:.2g}"))
         near = near.replace(_range(tuning.window), f"{_range(tuning.window)}, a factor of {factor},")
     wide = plausible[0] < plausible[1]
     within = f", {_range(plausible)} within one paired standard error of it" if wide else ""
     return f"{_how_it_matters(tuning)}: {near}{within}.{rule}"
+
+
+def _among(tuning: Tuning) -> str:
+    """Of which decays line 2 speaks, if not of all."""
+    given = beaten(tuning) is not None or tuning.window[0] == tuning.window[1]
+    fitted = _opened(tuning) != (tuning.window, tuning.plausible)
+    words = f"of the decays{' given' if given else ''}{' that can be fitted' if fitted else ''}, "
+    return words if given or fitted else ""
 
 
 def _in_use(tuning: Tuning) -> str:
@@ -231,17 +267,15 @@ def _in_use(tuning: Tuning) -> str:
 
 def _how_it_matters(tuning: Tuning) -> str:
     """On which side decay matters, and on which these data cannot tell."""
-    (low, high), (least, most) = tuning.window, tuning.plausible
-    # What lies below the least decay that can be fitted nobody knows.
-    none = tuning.reference("no decay")
-    known = tuning.decays[np.isfinite(tuning.mean)]
-    unknown = none is not None and math.isnan(none.mean) and low <= known.min(initial=math.inf)
-    if low == 0 or unknown:
+    (low, high), (least, most) = _opened(tuning)
+    if low == 0:
         return "It matters only that decay is not too large"
     if math.isinf(high):
         return "It matters only that decay is not too small"
     if least == 0:
-        return "Too much decay hurts, but whether any is needed these data cannot tell"
+        # Where no decay cannot be fitted some is needed, however little.
+        unsure = "any is needed" if tuning.plausible[0] == 0 else "too little does"
+        return f"Too much decay hurts, but whether {unsure} these data cannot tell"
     if math.isinf(most):
         return "Too little decay hurts, but whether any is too much these data cannot tell"
     return "It matters"

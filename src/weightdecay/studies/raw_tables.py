@@ -29,6 +29,7 @@ from weightdecay.studies.penalties import penalised
 from weightdecay.studies.plain_data import check_given, check_rectangle
 from weightdecay.studies.table_model import TableModel
 from weightdecay.tables.encoder import Encoder, encode, needs_encoding
+from weightdecay.tables.relearned import relearned
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.later import worst_first
 from weightdecay.tuning.time_folds import FOLDS, folds_by_time
@@ -81,7 +82,7 @@ class Given:
             return estimator, self.X
         if isinstance(estimator, Ours):
             return estimator, self.encoded
-        return Pipeline([("table", TableEncoder(self.text)), ("model", estimator)]), self.X
+        return Pipeline([("table", TableEncoder(self.text, self.encoder)), ("model", estimator)]), self.X
 
     def folds(self, cv: Any) -> Folds | Any:
         """What holds rows out: later ones by earlier ones where the table has times, unless splits are given."""
@@ -253,10 +254,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     text : sequence of str
         Columns of prose.
+    encoder : Encoder, optional
+        Of the whole table: what its columns are taken for, whatever a part of the rows would suggest.
     """
 
-    def __init__(self, text: Sequence[str] = ()) -> None:
+    def __init__(self, text: Sequence[str] = (), encoder: Encoder | None = None) -> None:
         self.text = text
+        self.encoder = encoder
 
     def fit(self, X: Any, y: Any = None) -> TableEncoder:
         """Learn the encoding of a table.
@@ -271,7 +275,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         TableEncoder
             Itself.
         """
-        self.encoder_, _ = encode(X, text=tuple(self.text))
+        whole = encode(X, text=tuple(self.text))[0] if self.encoder is None else self.encoder
+        self.encoder_ = whole if self.encoder is None else relearned(whole, X)
         return self
 
     def transform(self, X: Any) -> Any:
