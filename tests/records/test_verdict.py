@@ -176,7 +176,7 @@ def unfit(curve: Curve) -> Curve:
     return lambda decays: np.where(decays == 0, np.nan, curve(decays))
 
 
-FITTED = "of the decays that can be fitted, "
+FITTED = "of the decays whose loss is known, "
 
 
 def test_below_what_can_be_fitted_too_little_is_not_said_to_hurt() -> None:
@@ -315,7 +315,7 @@ def with_references(tuning: Tuning, *references: tuple[str, float, float, float]
         (260.0, 10.0, "a factor of 260 (25.9 standard errors)"),
         (0.9, 0.1, "-10 % (1.0 standard errors)"),
         (math.inf, math.nan, "more than can be computed"),
-        (math.nan, math.nan, "an unknown amount (it cannot be fitted)"),
+        (math.nan, math.nan, "an unknown amount (its loss is not known)"),
     ],
 )
 def test_what_habits_cost(mean: float, paired: float, text: str) -> None:

@@ -319,7 +319,7 @@ def test_an_estimator_that_refuses_to_go_without_decay_is_tuned_all_the_same() -
     tuning = wd.tune(SGDClassifier(loss="log_loss", random_state=0), X, LABELS, decays=[0.0, 0.1, 1.0], cv=FOLDS)
     assert np.isnan(tuning.mean[0]) and tuning.decay > 0
     assert set(tuning.status[:, 0]) == {"refused by the estimator"}
-    assert "no decay changes the held-out log-loss by an unknown amount (it cannot be fitted)" in tuning.verdict
+    assert "no decay changes the held-out log-loss by an unknown amount (its loss is not known)" in tuning.verdict
     assert wd.Tuning.from_json(tuning.to_json()) == tuning
 
 

@@ -244,7 +244,7 @@ def _among(tuning: Tuning) -> str:
     """Of which decays line 2 speaks, if not of all."""
     given = beaten(tuning) is not None or tuning.window[0] == tuning.window[1]
     fitted = _opened(tuning) != (tuning.window, tuning.plausible)
-    words = f"of the decays{' given' if given else ''}{' that can be fitted' if fitted else ''}, "
+    words = f"of the decays{' given' if given else ''}{' whose loss is known' if fitted else ''}, "
     return words if given or fitted else ""
 
 
@@ -312,7 +312,7 @@ def _cost(tuning: Tuning, loss: float, paired: float) -> str:
     )
     excess = loss - best
     if math.isnan(excess):
-        return "an unknown amount (it cannot be fitted)"
+        return "an unknown amount (its loss is not known)"
     if not math.isfinite(excess):
         return "more than can be computed"
     if best > 0 and not tuning.larger_is_better:
