@@ -185,7 +185,7 @@ def test_below_what_can_be_fitted_too_little_is_not_said_to_hurt() -> None:
     assert none is not None and math.isnan(none.mean) and tuning.window[0] == tuning.decays[0] > 0
     second = lines(tuning)[1]
     assert second.startswith(f"It matters only that decay is not too large: {FITTED}anything from ")
-    assert second.count("can be fitted") == 1 and "a factor of" not in second
+    assert second.count("whose loss is known") == 1 and "a factor of" not in second
     # Where too little is seen to hurt it is said, as if no decay could be fitted.
     assert lines(tuned(FakeProblem((unfit(falling(1.0)),))))[1].startswith(
         "It matters only that decay is not too small"
@@ -233,7 +233,7 @@ def test_collinear_columns_do_not_make_too_little_decay_hurt(signal: float, case
     tuning = wd.tune(Ridge(), X, signal * Z[:, 0] + rng.normal(size=n), cv=5)
     none, second = tuning.reference("no decay"), lines(tuning)[1]
     assert none is not None and math.isnan(none.mean) and tuning.plausible[0] == tuning.decays[0] > 0
-    assert matters(tuning) == case and second.count("can be fitted") == 1
+    assert matters(tuning) == case and second.count("whose loss is known") == 1
     assert not second.startswith(("Too little decay hurts", "It matters"))
 
 
