@@ -259,7 +259,7 @@ OF_POLARS = (
     ),
     fourth(
         "moments in a zone",
-        pl.Series(HOURS).dt.replace_time_zone("Europe/Berlin"),
+        pl.Series(HOURS).dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin"),
         renamed("c", dated(HOURS, hours=True)),
         "hour",
     ),

@@ -185,7 +185,7 @@ def test_there_and_back_through_json_is_the_same() -> None:
     "spoil",
     [
         lambda plain: plain.pop("recipes"),
-        lambda plain: plain.update(format=3),
+        lambda plain: plain.update(format=4),
         lambda plain: plain["names"].pop(),
         lambda plain: plain["recipes"][0].update(kind="unknown"),
         lambda plain: plain["recipes"][0].update(filling="1.0"),
@@ -202,7 +202,7 @@ def test_there_and_back_through_json_is_the_same() -> None:
 def test_what_is_no_encoder_is_refused(spoil: Any) -> None:
     plain = encode(mixed(40))[0].to_dict()
     spoil(plain)
-    with pytest.raises(ValueError, match="the model's columns are not of format 2"):
+    with pytest.raises(ValueError, match="the model's columns are not of format 3"):
         Encoder.from_dict(plain)
 
 

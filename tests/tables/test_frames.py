@@ -43,7 +43,7 @@ TIMES = [datetime.datetime(2024, 1, 1, 10), None, datetime.datetime(2024, 3, 5, 
         (pd.Series([True, np.bool_(False), None], dtype=object), [True, False, None]),
         (pd.Series([None, np.nan, NA], dtype=object), [None, None, None]),
         (pd.Series(pd.to_datetime(TIMES)), TIMES),
-        (pd.Series(pd.to_datetime(TIMES)).dt.tz_localize("America/New_York"), TIMES),
+        (pd.Series(pd.to_datetime(TIMES)).dt.tz_localize("UTC").dt.tz_convert("America/New_York"), TIMES),
         (pd.Series(DAYS, dtype=object), DAYS),
         (pd.Series(TIMES, dtype=object), TIMES),
         (pd.Series(pd.to_timedelta([12, None, 48], unit="h")), [0.5, None, 2.0]),
@@ -106,7 +106,9 @@ def test_moments_of_several_zones_are_told() -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_moments_of_every_unit(unit: str) -> None:
     moments = pd.Series(pd.to_datetime(TIMES)).astype(f"datetime64[{unit}]")
-    frame = pd.DataFrame({"a": moments, "b": moments.dt.tz_localize("Asia/Tokyo"), "c": moments - moments[0]})
+    frame = pd.DataFrame(
+        {"a": moments, "b": moments.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"), "c": moments - moments[0]}
+    )
     assert as_polars(frame).get_column("a").to_list() == TIMES
     assert as_polars(frame).get_column("b").to_list() == TIMES
     assert as_polars(frame).get_column("c").to_list() == [0, None, 64 + 12.5 / 24]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -30,7 +31,8 @@ New = Callable[..., tuple[np.ndarray[Any, Any], tuple[str, ...]]]
 def encoder(tmp_path: Path) -> Encoder:
     file = tmp_path / "train.csv"
     file.write_text(HEADER + "\n".join(map(",".join, ROWS)))
-    return encode(wd.read(file, "y").X)[0]
+    table = wd.read(file, "y")
+    return encode(table.X, reading=table.reading)[0]
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_one_row_in_another_order_with_a_semicolon_and_decimal_commas(new: New, 
 
 
 def test_words_for_gaps_are_gaps(new: New, encoder: Encoder) -> None:
-    matrix, notes = new("x,kind,day,truth\n-,NA,?,none\n1,ash,2024-01-01,y\n")
+    matrix, notes = new("x,kind,day,truth\n-,NA,?,none\n1,ash,2024-01-01,yes\n")
     values = dict(zip(encoder.names, matrix[0].tolist(), strict=True))
     assert (values["x"], values["x is missing"], values["kind = ash"], values["kind is missing"]) == (3.25, 1, 1, 1)
     assert len(notes) == 2 and all("though the training rows all had one" in note for note in notes)
@@ -81,7 +83,7 @@ def test_words_for_gaps_are_gaps(new: New, encoder: Encoder) -> None:
         ),
         (
             "1,ash,2024-01-01,maybe",
-            "column 'truth' of {} holds the text 'maybe' (line 3); the model takes a number there",
+            "column 'truth' of {} holds the text 'maybe' (line 3); the model takes 'yes' or 'no' there",
         ),
     ],
 )
@@ -126,3 +128,36 @@ def test_all_columns_at_fault_are_told_at_once(new: New) -> None:
         new("x,kind,day,truth\noops,ash,soon,yes\n1,ash,2024-01-01,maybe\n")
     assert "column 'x' of" in str(caught.value) and "holds the text 'oops' (line 2)" in str(caught.value)
     assert str(caught.value).endswith("correct that line; 2 other columns have faults too: 'day', 'truth'")
+
+
+def test_words_for_truth_are_none_among_numbers_nor_of_another_pair(new: New, tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"column 'x' .* holds the text 'no' \(line 2\); the model takes a number"):
+        new("x,kind,day,truth\nno,ash,2024-01-01,yes\n")
+    with pytest.raises(TableError, match=r"column 'truth' .* holds the text 't' \(line 2\); the model takes 'yes' or"):
+        new("x,kind,day,truth\n1,ash,2024-01-01,t\n")
+    model = wd.LinearRegression(decay=0).fit(pl.DataFrame({"age": [1.0, 2.0, 4.0]}), [1, 2, 4])
+    (tmp_path / "new.csv").write_text("age\nno\noff\nt\n5\n")
+    with pytest.raises(TableError, match=r"column 'age' .* holds the text 'no'"):
+        wd.read_rows(tmp_path / "new.csv", model)
+    # A bare model does not know which of its numbers were truth values.
+    (tmp_path / "new.csv").write_text("age\nNo\nyes\n")
+    frame, notes = wd.read_rows(tmp_path / "new.csv", model)
+    assert frame.rows() == [(0.0,), (1.0,)] and notes == ("yes and no are read as 1 and 0 in 'age'",)
+
+
+def test_a_word_for_a_gap_is_one_in_a_frame_as_in_a_file(tmp_path: Path) -> None:
+    encoder = encode(pl.DataFrame({"k": ["u", "v", "v", None] * 3}))[0]
+    frame = pl.DataFrame({"k": ["NA", "u", ""], "z": [1, 2, 3]})
+    frame.write_csv(tmp_path / "new.csv")
+    of_file = encoder.apply(read_new(tmp_path / "new.csv", encoder)[0])
+    assert of_file[0].tolist() == encoder.apply(frame)[0].tolist() == [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
+    assert not any("had not" in note for note in (*of_file[1], *encoder.apply(frame)[1]))
+
+
+def test_whole_numbers_are_levels_without_a_point() -> None:
+    encoder = encode(pl.DataFrame({"k": ["1", "x", "y", "z"] * 3}))[0]
+    for values in ([1.0, 2.5, 3.0], [1, 2.5, 3]):
+        matrix, notes = encoder.apply(pl.DataFrame({"k": values}, strict=False))
+        assert matrix.tolist() == [[1, 0, 0, 0], [0] * 4, [0] * 4] and "('2.5', '3'; 2 rows)" in notes[0]
+    of_pandas = encode(pd.DataFrame({"k": pd.Categorical([1.0, 2.0] * 4)}))[0]
+    assert of_pandas.apply(pd.DataFrame({"k": [2, 1]}))[0].tolist() == [[0, 1], [1, 0]]

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -132,6 +133,26 @@ def test_a_model_knows_how_dates_are_written(reader: Reader, tmp_path: Path) -> 
     fitted = wd.load(tmp_path / "model.wd")
     frame, notes = wd.read_rows(tmp_path / "new.csv", fitted)
     assert frame.rows() == [(date(2024, 2, 3),)] * 2 and notes == ()
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA, True, b"x", [None], ["a", pd.NA]])
+def test_what_is_no_word_for_gaps_is_refused(missing: object, reader: Reader) -> None:
+    with pytest.raises(ValueError, match=r"missing=.*: expected words or numbers, or a list of them"):
+        reader("a,y\n1,2\n2,3\n3,5\n", missing=missing)
+
+
+def test_numbers_of_numpy_are_words_for_gaps(reader: Reader) -> None:
+    for missing in (np.int64(-999), np.float32(-999), np.array([-999, 7])):
+        assert reader("a,y\n1,2\n-999,3\n3,5\n", missing=missing).X["a"].to_list() == [1, None, 3]
+    assert reader("a,y\n1,2\n10,3\n3,5\n", missing="1_0").X["a"].to_list() == [1, 10, 3]
+    with pytest.raises(ValueError, match=r"no value in line 3 .*'-999', which was named as a word for gaps"):
+        reader("a,y\n1,2\n2,-999\n3,5\n", missing=[5000, -999])
+
+
+def test_words_in_categories_that_are_gaps_are_told(reader: Reader) -> None:
+    table = reader("k,y\n" + "".join(f"{('NA', 'u', 'v', 'none', 'u', '')[row % 6]},{row}\n" for row in range(30)))
+    assert table.plan[0].missing == 15
+    assert table.plan[0].done.endswith("are flagged; read as gaps: 'NA' (5 rows), 'none' (5 rows)")
 
 
 def test_a_table_is_shown_in_a_line(reader: Reader) -> None:

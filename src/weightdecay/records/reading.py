@@ -16,6 +16,8 @@ class Reading:
     dates : tuple of (str, str)
         Columns of dates that are not written with the year first, and how they are: ``"day first"``,
         ``"month first"`` or ``"month named"``.
+    truths : tuple of (str, (str, str))
+        Columns of truth values that are written as words, with those for 1 and 0 in lower case.
 
     Examples
     --------
@@ -25,7 +27,12 @@ class Reading:
 
     missing: tuple[str, ...] = ()
     dates: tuple[tuple[str, str], ...] = ()
+    truths: tuple[tuple[str, tuple[str, str]], ...] = ()
 
     def form(self, name: str) -> str:
         """How a column's dates are written; the empty text for the year first."""
         return dict(self.dates).get(name, "")
+
+    def pair(self, name: str) -> tuple[str, ...]:
+        """The words for 1 and 0 of a column of truth values; none where it is not one of words."""
+        return dict(self.truths).get(name, ())

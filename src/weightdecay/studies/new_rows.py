@@ -62,7 +62,7 @@ def read_rows(path: str | Path, model: Any) -> tuple[Any, tuple[str, ...]]:
             else f"{type(model).__name__} is no fitted model; give what wd.load returned, or call fit first"
         )
     targets: tuple[str, ...] = getattr(getattr(model, "tuning_", None), "target_names", ())
-    frame, notes = read_new(path, _of_numbers([str(name) for name in names]), ", ".join(targets))
+    frame, notes = read_new(path, _of_numbers([str(name) for name in names]), ", ".join(targets), words=True)
     for column in frame:
         if gaps := column.null_count():
             name, row = column.name, column.is_null().to_list().index(True) + 1

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.tables.preflight import quoted
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -64,6 +66,12 @@ MONTH_NAMES = (
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Parts of a date, with their least and greatest values.
 PARTS = {"month": (1, 12), "weekday": (1, 7), "hour": (0, 23)}
+# From so many rows on one alone does not tell the order of days and months.
+MANY = 20
+# Stands for no date, as in 31.12.9999 and 12/31/9999.
+NO_YEAR = "9999"
+# Hours that an offset from UTC stays below.
+MOST_AHEAD = 16
 DAY_MICROSECONDS = 86_400_000_000
 
 
@@ -76,7 +84,8 @@ def form_of(texts: pl.Series) -> Form | None:
     """How the dates of a column are written, None where day and month cannot be told apart.
 
     A number from 13 to 31 is a day. Where first or second numbers hold such, and never both, that tells the order for
-    all; where neither do, dates with points have the day first.
+    all; where neither do, dates with points have the day first. One row alone, which may be a slip, tells nothing where
+    there are many, nor that dates with points have the month first; and no row does of a year that stands for none.
 
     Parameters
     ----------
@@ -85,18 +94,21 @@ def form_of(texts: pl.Series) -> Form | None:
     """
     import polars as pl
 
-    groups = texts.str.extract_groups(r"^(\d{1,2})([-/.])(\d{1,2})[-/.]\d{4}").struct.unnest()
-    first, mark, second = (groups.to_series(place) for place in range(3))
+    groups = texts.str.extract_groups(r"^(\d{1,2})([-/.])(\d{1,2})[-/.](\d{4})").struct.unnest()
+    first, mark, second, year = (groups.to_series(place) for place in range(4))
     there = mark.drop_nulls()
     if 2 * len(there) < int(texts.str.contains(OTHER).sum()):
         return "month named"
     numbers = pl.DataFrame({"first": first.cast(pl.Int64), "second": second.cast(pl.Int64)})
     # Of two numbers beyond 12 neither is a month, whichever comes first.
     days = [pl.col(one).is_between(13, 31) & pl.col(other).is_between(1, 12) for one, other in PAIRS]
-    by_day, by_month = numbers.select(first=days[0].any(), second=days[1].any()).row(0)
-    if by_day != by_month:
-        return "day first" if by_day else "month first"
-    return "day first" if not by_day and (there == ".").all() else None
+    by_day, by_month = numbers.filter(year != NO_YEAR).select(first=days[0].sum(), second=days[1].sum()).row(0)
+    points = bool((there == ".").all())
+    if by_month and not by_day:
+        return "month first" if by_month >= (2 if points or len(there) >= MANY else 1) else None
+    if by_day and not by_month:
+        return "day first" if points or by_day >= (2 if len(there) >= MANY else 1) else None
+    return "day first" if not by_day and points else None
 
 
 def parsed(texts: pl.Series, form: Form = "") -> pl.Series:
@@ -107,13 +119,18 @@ def parsed(texts: pl.Series, form: Form = "") -> pl.Series:
     import polars as pl
 
     if texts.str.contains(DAY).drop_nulls().all():
-        return texts.str.replace_all("[/.]", "-").str.to_date("%Y-%m-%d", strict=False)
-    found = _moments(texts, form)
+        return _of_python(texts.str.replace_all("[/.]", "-").str.to_date("%Y-%m-%d", strict=False))
+    found = _of_python(_moments(texts, form))
     if form:
         # What is not of the form is null in it.
-        found = pl.select(pl.coalesce(found, _moments(texts, ""))).to_series().alias(texts.name)
+        found = pl.select(pl.coalesce(found, _of_python(_moments(texts, "")))).to_series().alias(texts.name)
         return found if texts.str.contains(":").any() else found.dt.date()
     return found
+
+
+def _of_python(found: pl.Series) -> pl.Series:
+    """Dates with null for those of a year that Python has not."""
+    return found.set(~found.dt.year().is_between(1, 9999), None)
 
 
 def _moments(texts: pl.Series, form: Form) -> pl.Series:
@@ -132,14 +149,15 @@ def _moments(texts: pl.Series, form: Form) -> pl.Series:
     hour = pl.when(pl.col("half").is_null()).then(clock["hour"]).otherwise(clock["hour"] % 12 + 12 * late)
     sign = pl.when(pl.col("offset").str.starts_with("-")).then(-1).otherwise(1)
     digits = pl.col("offset").str.replace_all(r"[^\d]", "")
-    ahead = sign * (
-        digits.str.slice(0, 2).cast(pl.Int64, strict=False).fill_null(0) * 60
-        + digits.str.slice(2).cast(pl.Int64, strict=False).fill_null(0)
+    hours, minutes = (
+        part.cast(pl.Int64, strict=False).fill_null(0) for part in (digits.str.slice(0, 2), digits.str.slice(2))
     )
+    ahead = sign * (hours * 60 + minutes)
     fraction = pl.col("fraction").fill_null("").str.pad_end(9, "0").str.slice(0, 6).cast(pl.Int64)
     seconds = (hour * 60 + clock["minute"] - ahead) * 60 + clock["second"]
     of_half = pl.col("half").is_null() | clock["hour"].is_between(1, 12)
     valid = (clock["hour"] < 24) & of_half & (clock["minute"] < 60) & (clock["second"] < 60)
+    valid &= (hours < MOST_AHEAD) & (minutes < 60)
     date = pl.concat_str("year", "month", "day", separator="-").str.to_date("%Y-%m-%d", strict=False)
     moment = date.cast(pl.Datetime("us")) + pl.duration(microseconds=seconds * 1_000_000 + fraction)
     return fields.select(pl.when(valid).then(moment).alias(texts.name)).to_series()
@@ -151,7 +169,9 @@ def unclear(texts: Sequence[str]) -> str:
     if not found or len(found) < NEARLY_ALL * len(texts):
         return ""
     if all(re.match(r".*?\d\d?[-/.]\d\d?[-/.]\d{4}", text) for text in found):
-        return "are not of ISO 8601, and day and month cannot be told apart"
+        beyond = [text for text in found if max(map(int, re.findall(r"\d\d?", text)[:2])) > 12]
+        proof = f" (by {quoted(beyond[0])} alone)" if len(beyond) == 1 else ""
+        return f"are not of ISO 8601, and day and month cannot be told apart{proof}"
     return "are not of ISO 8601, and years of two digits have no century"
 
 
@@ -189,8 +209,8 @@ def part_name(which: str, value: int) -> str:
 
 
 def _clock(dates: pl.Series) -> pl.Series:
-    """What the clocks show: a moment without its zone."""
+    """A moment without its zone, in UTC as texts with an offset are."""
     import polars as pl
 
     zoned = isinstance(dates.dtype, pl.Datetime) and dates.dtype.time_zone is not None
-    return dates.dt.replace_time_zone(None) if zoned else dates
+    return dates.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else dates

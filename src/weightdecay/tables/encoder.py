@@ -20,7 +20,7 @@ from weightdecay.tables.learned import learn
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.pieces import Piece, assembled
 from weightdecay.tables.preflight import TableError, nearest, quoted
-from weightdecay.tables.recipes import RECIPES, Number, Prose, Recipe
+from weightdecay.tables.recipes import RECIPES, Category, Dates, Number, Prose, Recipe
 from weightdecay.tables.retyped import numbers_settled
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ __all__ = ["Encoder", "encode", "needs_encoding"]
 Used = NDArray[np.bool_]
 Array = NDArray[np.float64]
 
-FORMAT = 2
-# The first had no words for gaps and no forms of dates.
-READ = (1, FORMAT)
+FORMAT = 3
+# The first had no words for gaps and no forms of dates, the second no words for truth values.
+READ = (1, 2, FORMAT)
 SHOWN = 6
 
 
@@ -79,6 +79,14 @@ class Encoder:
     def numbers(self) -> tuple[str, ...]:
         """Names of those columns that hold numbers or truth values."""
         return tuple(one.name for one in self.recipes if isinstance(one, Number))
+
+    @property
+    def reading(self) -> Reading:
+        """How its columns are read."""
+        forms = tuple((one.name, one.form) for one in self.recipes if isinstance(one, Dates) and one.form)
+        numbers = [one for one in self.recipes if isinstance(one, Number)]
+        truths = tuple((one.name, (one.words[0], one.words[1])) for one in numbers if one.words)
+        return Reading(self.missing, forms, truths)
 
     def apply(self, frame: Any) -> tuple[Any, tuple[str, ...]]:
         """New rows in the columns of the design.
@@ -153,7 +161,9 @@ class Encoder:
         parts, start = [], 0
         for recipe in self.recipes:
             parts.append(recipe.encoding(start))
-            made = recipe.pieces(frame.get_column(recipe.name))
+            column = frame.get_column(recipe.name)
+            # A word for a gap that no row that counts has is a gap, as in other rows.
+            made = recipe.pieces(recipe.read(column, FRAME) if isinstance(recipe, Category) else column)
             start += sum(piece.width for piece in made)
             pieces += made
         encoding = Encoding(
@@ -232,9 +242,9 @@ def encode(
     given = as_polars(frame, prose=text)
     found = typed(given, FRAME, prose=text)
     reading = reading or Reading()
-    dates = (*reading.dates, *found.dates)
+    dates, truths = (*reading.dates, *found.dates), (*reading.truths, *found.truths)
     told = told_of_dates(dates) | found.told(given)
-    encoder = learned(found.frame, text, used, told, reading=Reading(reading.missing, dates))
+    encoder = learned(found.frame, text, used, told, reading=Reading(reading.missing, dates, truths))
     return encoder, encoder.design(found.frame)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from weightdecay.tables.faults import Fault, Flaws
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, quoted
+from weightdecay.tables.retyped import WHOLE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -190,15 +191,15 @@ def _column(name: str, column: Any) -> pl.Series:
 
     kind, package = column.dtype, sys.modules["pandas"]
     if isinstance(kind, package.CategoricalDtype):
-        levels = pl.Series([None if level is None else str(level) for level in kind.categories], dtype=pl.String)
+        levels = pl.Series([None if level is None else _level(level) for level in kind.categories], dtype=pl.String)
         codes = pl.Series(np.asarray(column.cat.codes, dtype=np.int64))
         return levels.gather(codes.set(codes < 0, None)).cast(pl.Categorical).alias(name)
     if isinstance(kind, np.dtype) and kind.kind in "mM":
         return pl.Series(name, _to_microseconds(column.to_numpy()))
     types = package.api.types
     if isinstance(kind, package.DatetimeTZDtype):
-        # What the clocks show.
-        return pl.Series(name, _to_microseconds(column.dt.tz_localize(None).to_numpy()))
+        # In UTC, as texts with an offset are.
+        return pl.Series(name, _to_microseconds(column.dt.tz_convert(None).to_numpy()))
     if types.is_bool_dtype(kind) or (types.is_numeric_dtype(kind) and not isinstance(kind, np.dtype)):
         missing = np.asarray(column.isna())
         dtype = np.bool_ if types.is_bool_dtype(kind) else np.float64
@@ -207,6 +208,12 @@ def _column(name: str, column: Any) -> pl.Series:
     if isinstance(kind, np.dtype) and kind.kind == "c":
         return pl.Series(name, column.to_list(), dtype=pl.Object)
     return _objects(name, column)
+
+
+def _level(level: Any) -> str:
+    """A level as text; a whole number without a point, as new rows of such numbers have it."""
+    number = float(level) if isinstance(level, float | np.floating) else 0.5
+    return str(int(number)) if number.is_integer() and abs(number) <= WHOLE else str(level)
 
 
 def _objects(name: str, column: Any) -> pl.Series:
@@ -244,8 +251,12 @@ def _moments(name: str, values: list[Any]) -> pl.Series:
     if len(zones) > 1:
         named = " and ".join(sorted(map(quoted, zones))[:2])
         raise TableError(f"column {quoted(name)} holds moments in the zones {named}; give them in one zone")
-    # What the clocks show.
-    return pl.Series(name, [None if value is None else value.replace(tzinfo=None) for value in values])
+    return pl.Series(name, [value and _in_utc(value) for value in values])
+
+
+def _in_utc(moment: datetime.datetime) -> datetime.datetime:
+    """A moment as texts of it are read: in UTC where it has a zone."""
+    return moment if moment.tzinfo is None else moment.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
 def _to_microseconds(values: Any) -> Any:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from weightdecay.tables.faults import MISSING
-from weightdecay.tables.preflight import quoted
+from weightdecay.tables.preflight import TableError, quoted
 
 if TYPE_CHECKING:
     import polars as pl
 
 # A number's reader takes these for numbers, of which there is none.
 MARKERS = (*MISSING, "+nan", "-nan")
+DIGITS = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # A longer list of names hides what is said of them.
 LISTED = 20
 
@@ -35,8 +40,21 @@ def gaps_out(text: pl.Series) -> pl.Series:
 
 
 def words_of(given: str | float | Sequence[str | float]) -> tuple[str, ...]:
-    """Words for gaps, each once: ``-999`` and ``["k.A.", -1]`` alike."""
-    each = [given] if isinstance(given, str | int | float) else given
+    """Words for gaps, each once: ``-999`` and ``["k.A.", -1]`` alike.
+
+    Raises
+    ------
+    TableError
+        One is neither a word nor a number.
+    """
+    single = isinstance(given, str | bytes | Real) or not isinstance(given, Iterable)
+    each = [given] if single else list(given)  # type: ignore[arg-type]
+    for one in each:
+        if isinstance(one, bool | np.bool_) or not isinstance(one, str | Real):
+            raise TableError(
+                f"missing={quoted(str(given), 60)}: expected words or numbers, or a list of them, and "
+                f"{quoted(str(one))} is a {type(one).__name__}"
+            )
     return tuple(dict.fromkeys(word for one in each if (word := str(one).strip())))
 
 
@@ -80,6 +98,16 @@ def without(
     return made, _notes(words, hits)
 
 
+def word_in(column: pl.Series, words: Sequence[str], *, comma: bool = False) -> str:
+    """The first of some words for gaps that a column has; the empty text where it has none."""
+    frame = column.to_frame()
+    for word in words:
+        test = _is(word, column.name, column.dtype, comma=comma)
+        if test is not None and frame.select(test.any()).item():
+            return word
+    return ""
+
+
 def _is(word: str, name: str, kind: pl.DataType, *, comma: bool) -> pl.Expr | None:
     """Whether a field is the word; None for a column in which none can be."""
     import polars as pl
@@ -101,10 +129,7 @@ def _is(word: str, name: str, kind: pl.DataType, *, comma: bool) -> pl.Expr | No
 
 def _number(word: str) -> float | None:
     """The number that a word is."""
-    try:
-        return float(word)
-    except ValueError:
-        return None
+    return float(word) if DIGITS.fullmatch(word) else None
 
 
 def _notes(words: Sequence[str], hits: dict[str, list[str]]) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Typed:
 
     def reading(self, missing: tuple[str, ...] = ()) -> Reading:
         """What new rows need to be read alike."""
-        return Reading(missing, self.dates)
+        return Reading(missing, self.dates, self.truths)
 
 
 def told_of_dates(forms: Collection[tuple[str, str]]) -> dict[str, str]:

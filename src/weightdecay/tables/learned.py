@@ -14,6 +14,7 @@ from weightdecay.records.column_plan import Kind
 from weightdecay.records.reading import Reading
 from weightdecay.tables import dates
 from weightdecay.tables.faults import option
+from weightdecay.tables.kinds import TRUTHS
 from weightdecay.tables.numbers import with_units
 from weightdecay.tables.preflight import quoted
 from weightdecay.tables.recipes import Category, Dates, Number, Prose, Recipe
@@ -82,7 +83,7 @@ def learn(
         elif column.name in prose:
             yield _prose(column, total)
         elif column.dtype in (pl.Float64, pl.Boolean):
-            yield _number(column, total, here, told.get(column.name, ""), fillings)
+            yield _number(column, total, here, told.get(column.name, ""), fillings, reading.pair(column.name))
         elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
             yield _text(column.cast(pl.String), total, here, told.get(column.name, ""))
         elif column.dtype == pl.Date or column.dtype == pl.Datetime:
@@ -103,7 +104,7 @@ def median(values: Array) -> float:
     return float(middle if np.isfinite(middle) else low / 2 + high / 2)
 
 
-def _number(column: pl.Series, missing: int, here: int, told: str, fillings: bool) -> Learned:
+def _number(column: pl.Series, missing: int, here: int, told: str, fillings: bool, words: tuple[str, ...]) -> Learned:
     """Numbers, or truth values as 1 and 0."""
     import polars as pl
 
@@ -115,7 +116,7 @@ def _number(column: pl.Series, missing: int, here: int, told: str, fillings: boo
     done = [told or "1 where true, 0 where false"] if truth or told else []
     if here:
         done.append(f"gaps take the median {filling:.6g} and are flagged")
-    recipe = Number(column.name, filling, bool(here))
+    recipe = Number(column.name, filling, bool(here), words or TRUTHS[0] * truth)
     return Learned(column.name, "boolean" if truth else "number", recipe, missing, "; ".join(done) or "as it is")
 
 
@@ -216,4 +217,10 @@ def _prose(column: pl.Series, missing: int) -> Learned:
 
 def _first(column: pl.Series) -> str:
     """The first value that is there, for a sentence."""
-    return quoted(str(column.drop_nulls()[0]))
+    import polars as pl
+
+    first = column.drop_nulls().head(1)
+    # Python has no dates before the year 1 and after 9999.
+    if first.dtype.is_temporal():
+        first = first.dt.to_string("%Y-%m-%d" if first.dtype == pl.Date else "%Y-%m-%d %H:%M:%S%.f")
+    return quoted(str(first[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from weightdecay.records.table import Table
 from weightdecay.tables.encoder import learned
 from weightdecay.tables.faults import Flaws
 from weightdecay.tables.frames import as_polars
-from weightdecay.tables.gaps import LISTED, without, words_of
+from weightdecay.tables.gaps import LISTED, MARKERS, without, word_in, words_of
 from weightdecay.tables.kinds import TRUTHS, Typed, typed
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.preflight import TableError, nearest, only_numbers, quoted
@@ -102,8 +103,9 @@ def read(
     if sheet.typed:
         prose = [*text, *([group] if group else [])]
         frame = as_polars(frame, prose=prose, apart=fields.roles, origin=origin, flaws=flaws)
-    goal = flaws.tried("target column", target, target_of, frame.get_column(target), origin, skip=skip_missing_target)
-    if skip_missing_target:
+    goals, skip = frame.get_column(target), skip_missing_target
+    goal = flaws.tried("target column", target, target_of, goals, origin, skip=skip, word=fields.word)
+    if skip:
         # Which rows are left out is not known where it failed.
         flaws.check()
     kept = None if goal is None else goal.kept
@@ -133,7 +135,7 @@ def read(
         groups=groups,
         times=times,
         text=tuple(name for name in text if name in encoder.columns),
-        plan=_plan(sheet.names, encoder.plan, weight, group, time),
+        plan=_plan(sheet.names, encoder.plan if sheet.typed else _with_words(encoder.plan, frame), weight, group, time),
         reading=reading,
         where=where,
     )
@@ -141,12 +143,16 @@ def read(
 
 @dataclass(frozen=True, eq=False)
 class _Fields:
-    """The fields of the columns with a role and of those to learn from, without words for gaps that were named."""
+    """Fields of columns with a role and of those to learn from, without words for gaps that were named.
+
+    Of these words it has the first that the target has.
+    """
 
     frame: pl.DataFrame
     origin: Origin
     roles: list[str]
     notes: tuple[str, ...]
+    word: str
 
 
 def _fields(sheet: Sheet, columns: Sequence[str], roles: list[str], missing: Sequence[str]) -> _Fields:
@@ -154,9 +160,26 @@ def _fields(sheet: Sheet, columns: Sequence[str], roles: list[str], missing: Seq
     origin = Origin(sheet.source, sheet.place, sheet.decimal_comma)
     frame = sheet.frame(list(dict.fromkeys([*roles, *columns])))
     notes: tuple[str, ...] = ()
+    word = word_in(frame.get_column(roles[0]), missing, comma=origin.comma)
     if missing:
         frame, notes = without(frame, missing, empty=None if sheet.typed else "", comma=origin.comma)
-    return _Fields(frame, origin, roles, notes)
+    return _Fields(frame, origin, roles, notes, word)
+
+
+def _with_words(plan: Sequence[ColumnPlan], fields: pl.DataFrame) -> list[ColumnPlan]:
+    """The plan, telling of categories which words in them are gaps: one may be a value after all."""
+    made = []
+    for one in plan:
+        if one.kind == "category" and one.missing:
+            text = fields.get_column(one.name)
+            gaps = text.filter(text.str.to_lowercase().is_in(MARKERS) & (text != ""))
+            words = [
+                f"{quoted(word)} ({times:,} row{'' if times == 1 else 's'})"
+                for word, times in Counter(gaps.to_list()).most_common()
+            ]
+            one = replace(one, done="; ".join([one.done, *([f"read as gaps: {', '.join(words)}"] if words else [])]))
+        made.append(one)
+    return made
 
 
 def _plan(

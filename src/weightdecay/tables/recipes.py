@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from weightdecay.records.encoding import Encoding, Filled, Levels, Terms
 from weightdecay.tables import dates
+from weightdecay.tables.gaps import missing_fields
+from weightdecay.tables.kinds import TRUTHS
 from weightdecay.tables.origin import Origin
 from weightdecay.tables.pieces import Codes, Piece, Values, Weighed
 from weightdecay.tables.preflight import quoted
@@ -60,12 +62,19 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers: its values, gaps filled with the median, and a flag for gaps where there were any."""
+    """A column of numbers: its values, gaps filled with the median, and a flag for gaps where there were any.
+
+    Parameters
+    ----------
+    words : tuple of str
+        In a column of truth values the words for 1 and 0, in lower case.
+    """
 
     kind: ClassVar[str] = "number"
     name: str
     filling: float
     flagged: bool
+    words: tuple[str, ...] = ()
 
     def made(self) -> list[str]:
         return [self.name, *([f"{self.name} is missing"] if self.flagged else [])]
@@ -77,7 +86,7 @@ class Number:
         return filled(column, self.filling, self.flagged)
 
     def read(self, column: pl.Series, origin: Origin) -> pl.Series:
-        return as_numbers(column, origin)
+        return as_numbers(column, origin, self.words)
 
     def notes(self, column: pl.Series) -> list[str]:
         return _gaps(column, self.flagged, f"the median {self.filling:.6g}")
@@ -86,6 +95,7 @@ class Number:
         return ()
 
     def check(self) -> None:
+        _check(self.name, not self.words or self.words in TRUTHS)
         _check(self.name, isinstance(self.name, str), math.isfinite(self.filling), isinstance(self.flagged, bool))
 
 
@@ -117,7 +127,9 @@ class Category:
         return [Codes(codes, len(self.levels)), *([Values(missing)] if self.flagged else [])]
 
     def read(self, column: pl.Series, origin: Origin) -> pl.Series:
-        return as_texts(column, origin)
+        text = as_texts(column, origin)
+        # A word for a gap may be a level all the same, if the model was trained on a data frame.
+        return text.set(missing_fields(text) & ~text.is_in(self.levels), None)
 
     def notes(self, column: pl.Series) -> list[str]:
         import polars as pl

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from weightdecay.records.reading import Reading
 from weightdecay.tables.encoder import Encoder, learned
 from weightdecay.tables.frames import FRAME, as_polars
 from weightdecay.tables.gaps import without
-from weightdecay.tables.recipes import Dates, Prose
+from weightdecay.tables.recipes import Prose
 
 
 def relearned(encoder: Encoder, frame: Any) -> Encoder:
@@ -33,6 +32,4 @@ def relearned(encoder: Encoder, frame: Any) -> Encoder:
     given = as_polars(frame, prose=prose).select(encoder.columns)
     if encoder.missing:
         given = without(given, encoder.missing)[0]
-    forms = tuple((one.name, one.form) for one in encoder.recipes if isinstance(one, Dates))
-    typed = pl.DataFrame(list(encoder.read(given, FRAME)))
-    return learned(typed, prose, reading=Reading(encoder.missing, forms))
+    return learned(pl.DataFrame(list(encoder.read(given, FRAME))), prose, reading=encoder.reading)

@@ -52,9 +52,12 @@ class Target:
     skipped: int = 0
 
 
-def target_of(column: pl.Series, origin: Origin, *, skip: bool) -> Target:
-    """The numbers to predict, which must vary; rows without one are left out or refused."""
-    values, truth, comma = _numbers(column, origin, "target ", gaps=skip)
+def target_of(column: pl.Series, origin: Origin, *, skip: bool, word: str = "") -> Target:
+    """The numbers to predict, which must vary; rows without one are left out or refused.
+
+    Some have the ``word`` that a user named as one for gaps.
+    """
+    values, truth, comma = _numbers(column, origin, "target ", gaps=skip, word=word)
     gaps = values.null_count()
     kept = np.flatnonzero(values.is_not_null().to_numpy()) if gaps else None
     name, within = quoted(column.name), origin.within
@@ -158,7 +161,9 @@ def places(sheet: Sheet, height: int, kept: NDArray[np.intp] | None) -> Where:
     return lambda row: (noun, number(int(kept[row])))
 
 
-def _numbers(column: pl.Series, origin: Origin, role: str, *, gaps: bool = False) -> tuple[pl.Series, bool, bool]:
+def _numbers(
+    column: pl.Series, origin: Origin, role: str, *, gaps: bool = False, word: str = ""
+) -> tuple[pl.Series, bool, bool]:
     """A column of numbers, complete unless gaps are allowed; whether it is one of true and false; of decimal commas."""
     import polars as pl
 
@@ -179,7 +184,9 @@ def _numbers(column: pl.Series, origin: Origin, role: str, *, gaps: bool = False
     bad: dict[Kind, pl.Series] = {"text": odd, "missing": values.is_null(), "infinite": values.is_infinite()}
     for kind, where in bad.items():
         if where.any() and not (gaps and kind == "missing"):
-            raise TableError(sentence(origin, fault(text, kind, where.fill_null(False).to_numpy(), share), role))
+            told = sentence(origin, fault(text, kind, where.fill_null(False).to_numpy(), share), role)
+            named = f"; {quoted(word)}, which was named as a word for gaps, is one there too"
+            raise TableError(told + named if word and kind == "missing" else told)
     return values, truth, comma
 
 
