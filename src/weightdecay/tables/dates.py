@@ -130,7 +130,10 @@ def parsed(texts: pl.Series, form: Form = "") -> pl.Series:
 
 def _of_python(found: pl.Series) -> pl.Series:
     """Dates with null for those of a year that Python has not."""
-    return found.set(~found.dt.year().is_between(1, 9999), None)
+    import polars as pl
+
+    mine = pl.col(found.name)
+    return found.to_frame().select(pl.when(mine.dt.year().is_between(1, 9999)).then(mine)).to_series()
 
 
 def _moments(texts: pl.Series, form: Form) -> pl.Series:
