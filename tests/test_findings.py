@@ -23,7 +23,7 @@ import weightdecay as wd
 from weightdecay.linear import data_findings, dominance
 from weightdecay.records import verdict
 from weightdecay.studies import raw_tables
-from weightdecay.tuning import curve_findings
+from weightdecay.tuning import curve_findings, group_findings, group_search
 
 Array = NDArray[np.float64]
 Case = Callable[[bool], wd.Tuning]
@@ -201,6 +201,24 @@ def interrupted(fires: bool) -> wd.Tuning:
         return stopped.tuning
 
 
+def grouped(n: int, noise: float) -> wd.Tuning:
+    """Four columns that matter and sixteen that do not, each group with a strength of its own."""
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((n, 20))
+    y = X[:, :4].sum(axis=1) + noise * rng.standard_normal(n)
+    return wd.tune(wd.LinearRegression(decay_groups={"signal": range(4), "noise": range(4, 20)}), X, y, cv=4)
+
+
+def far_apart(fires: bool) -> wd.Tuning:
+    """Little noise, so that what matters is hardly decayed, or much of it."""
+    return grouped(100, 0.5 if fires else 3.0)
+
+
+def unsure_groups(fires: bool) -> wd.Tuning:
+    """39 or 40 rows for two groups."""
+    return grouped(39 if fires else 40, 1.0)
+
+
 CASES: dict[str, Case] = {
     "WD001": edge,
     "WD002": flat,
@@ -221,6 +239,8 @@ CASES: dict[str, Case] = {
     "WD017": missing,
     "WD018": interrupted,
     "WD019": dated,
+    "WD023": far_apart,
+    "WD024": unsure_groups,
 }
 
 
@@ -265,6 +285,9 @@ NUMBERS = [
     ("WD016", "at most 10", data_findings.FEW_CLASSES, 10),
     ("WD016", "5 rows", data_findings.ROWS_PER_CLASS, 5),
     ("WD017", "20 %", raw_tables.MANY_MISSING, 0.2),
+    ("WD023", "factor of 100", group_findings.APART, 100),
+    ("WD023", "0.01 %", group_search.NOTHING, 1e-4),
+    ("WD024", "20 rows", group_findings.ROWS_PER_GROUP, 20),
 ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassDiagnostics",
     "ColumnPlan",
     "Conversion",
     "DecayPath",
@@ -21,10 +22,13 @@ __all__ = [
     "HeldOut",
     "History",
     "Interrupted",
+    "Intervals",
     "LinearRegression",
+    "LogisticRegression",
     "ModelFileError",
     "NewRowsWarning",
     "Penalty",
+    "PoissonRegression",
     "Progress",
     "Table",
     "TableError",
@@ -49,6 +53,7 @@ __all__ = [
 
 # Public name -> the module that defines it.
 _OBJECTS = {
+    "ClassDiagnostics": "weightdecay.records.class_diagnostics",
     "ColumnPlan": "weightdecay.records.column_plan",
     "Conversion": "weightdecay.decay.units",
     "DecayPath": "weightdecay.records.decay_path",
@@ -58,10 +63,13 @@ _OBJECTS = {
     "HeldOut": "weightdecay.records.held_out",
     "History": "weightdecay.records.history",
     "Interrupted": "weightdecay.tuning.interrupts",
+    "Intervals": "weightdecay.records.intervals",
     "LinearRegression": "weightdecay.linear.estimators",
+    "LogisticRegression": "weightdecay.linear.classification",
     "ModelFileError": "weightdecay.studies.sealed_files",
     "NewRowsWarning": "weightdecay.studies.table_model",
     "Penalty": "weightdecay.decay.penalty",
+    "PoissonRegression": "weightdecay.linear.counts",
     "Progress": "weightdecay.tuning.progress",
     "Table": "weightdecay.records.table",
     "TableError": "weightdecay.tables.preflight",
@@ -90,7 +98,10 @@ _MODULES = {"plot": "weightdecay.show.plots", "terminal": "weightdecay.show.term
 if TYPE_CHECKING:
     from weightdecay.decay.penalty import Penalty
     from weightdecay.decay.units import Conversion, conventions, conversion, convert
+    from weightdecay.linear.classification import LogisticRegression
+    from weightdecay.linear.counts import PoissonRegression
     from weightdecay.linear.estimators import LinearRegression
+    from weightdecay.records.class_diagnostics import ClassDiagnostics
     from weightdecay.records.codes import codes, explain
     from weightdecay.records.column_plan import ColumnPlan
     from weightdecay.records.decay_path import DecayPath
@@ -99,6 +110,7 @@ if TYPE_CHECKING:
     from weightdecay.records.finding import Finding
     from weightdecay.records.held_out import HeldOut
     from weightdecay.records.history import History
+    from weightdecay.records.intervals import Intervals
     from weightdecay.records.table import Table
     from weightdecay.records.tuning import Tuning
     from weightdecay.show import plots as plot

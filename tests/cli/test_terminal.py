@@ -135,7 +135,7 @@ def test_the_line_is_gone_before_a_sentence_on_what_failed(
     run: Run, data: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", terminal.stream)
-    assert run("tune", data, *PLAIN, "--scoring", "roc_auc").code == 1
+    assert run("tune", data, *PLAIN, "--scoring", "neg_mean_squared_log_error").code == 1
     before, _, sentence = terminal.seen().partition("weightdecay: the scoring cannot judge")
     assert "searching the decays" in words(before) and before.endswith("\x1b[2K")
     assert "\x1b" not in sentence

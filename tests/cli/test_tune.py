@@ -129,7 +129,8 @@ def test_the_text_tells_data_verdict_and_curve(run: Run, data: Path) -> None:
     lines = done.out.splitlines()
     assert lines[0] == f"{data}: 60 rows, 4 columns, target y"
     assert lines[1] == "left out: 'w', 'group'"
-    assert lines[3:7] == tuning.verdict.splitlines()
+    assert lines[2] == "linear regression, since the target 'y' is of numbers"
+    assert lines[4:8] == tuning.verdict.splitlines()
     for finding in tuning.findings:
         assert f"{finding.severity} {finding.code} {finding.message}; {finding.remedy}" in lines
     (used,) = (line for line in lines if "in use" in line)

@@ -167,7 +167,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a centre for other columns": ({"centre": [1.0, 2.0, 3.0]}, r"centre has shape \(3,\), expected \(2,\)"),
     "negative decays": ({"decays": [0.1, -1.0]}, r"numbers of at least 0"),
     "no decays": ({"decays": []}, r"numbers of at least 0"),
-    "L1": ({"l1_ratio": 0.5}, r"l1_ratio=0.5"),
+    "L1": ({"l1_ratio": 1.5}, r"l1_ratio=1.5: expected a number from 0 "),
 }
 
 

@@ -19,7 +19,8 @@ from tuning.fakes import FakeProblem, falling, rising, tuned, valley
 from weightdecay.records.finding import Finding
 from weightdecay.records.jsonable import encode, number, numbers, pair
 from weightdecay.records.later import Known
-from weightdecay.records.tuning import MAX_PATH_NUMBERS, Trial, Tuning
+from weightdecay.records.trial import Trial
+from weightdecay.records.tuning import MAX_PATH_NUMBERS, Tuning
 
 FOUND = (Finding("WD006", "info", "'<b>' is constant — “so”", "drop it"),)
 

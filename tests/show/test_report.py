@@ -21,7 +21,8 @@ from show.records import GRID, data, decay_path, tuning
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.later import Known
-from weightdecay.records.tuning import Trial, Tuning
+from weightdecay.records.trial import Trial
+from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief, relative
 from weightdecay.show import terminal
 from weightdecay.show.report import html, report

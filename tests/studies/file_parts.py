@@ -23,7 +23,8 @@ def same_bits(one: Any, other: Any) -> bool:
 
 def same_models(one: wd.LinearRegression, other: wd.LinearRegression) -> bool:
     """Whether two fitted models are the same in all that they show."""
-    numbers = all(same_bits(getattr(one, name), getattr(other, name)) for name in ("coef_", "intercept_", "decay_"))
+    compared = ("coef_", "intercept_", "decay_", "decay_weights_")
+    numbers = all(same_bits(getattr(one, name), getattr(other, name)) for name in compared)
     words = all(getattr(one, name) == getattr(other, name) for name in ("status_", "n_iter_", "n_features_in_"))
     names = [getattr(model, "feature_names_in_", np.array([])).tolist() for model in (one, other)]
     return numbers and words and names[0] == names[1] and one.tuning_ == other.tuning_

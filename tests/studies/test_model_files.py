@@ -117,7 +117,8 @@ def test_a_fit_that_tuned_keeps_its_tuning(tmp_path: Path) -> None:
 def test_the_format_is_plain_safetensors_with_one_json_text(saved: Path) -> None:
     document, arrays = parts(saved)
     model = wd.load(saved)
-    assert set(arrays) == {"coef", "intercept", "decay"} and all(one.dtype == "<f8" for one in arrays.values())
+    assert set(arrays) == {"coef", "intercept", "decay", "decay_weights"}
+    assert all(one.dtype == "<f8" for one in arrays.values())
     assert same_bits(arrays["coef"], model.coef_) and float(arrays["intercept"]) == model.intercept_
     assert (document["format"], document["library"]) == (1, wd.__version__)
     assert (document["class"], document["encoder"], document["tuning"]) == ("LinearRegression", None, None)

@@ -116,7 +116,7 @@ def test_the_listener_hears_of_one_search() -> None:
     broken = Heard()
     with pytest.raises(ValueError, match="no parameter of Ridge"):
         wd.tune(Ridge(), X, Y, space={"l2": [1]}, progress=broken)
-    assert [name for name, _ in broken.told] == ["start", "finish"]
+    assert not broken.told  # settings that cannot be are told before any work
 
 
 @pytest.mark.parametrize(

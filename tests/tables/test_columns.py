@@ -115,10 +115,14 @@ def test_a_role_of_text_is_told_what_it_may_be(refusal: Refusal) -> None:
     content = csv_of([["a", "firm", "y"], *([str(row), f"f{row}", str(row**2)] for row in range(9))])
     told = refusal(content, weight="firm")
     assert told.endswith("; a weight must be a number in every line: name another column")
-    told = refusal(content.replace("firm", "z").replace("y", "x").replace("z", "y"))
+    content = content.replace("firm", "z").replace("y", "x").replace("z", "y")
+    told = refusal(content, classes=False)
     assert told.endswith(
-        "; a target must be a number in every line: name another column, or write its classes as numbers"
+        "; a target must be a number in every line: name another column, or take its texts for classes (--model "
+        "logistic, in Python classes=True)"
     )
+    told = refusal(content)
+    assert "has a class of its own in every row (9 in 9: 'f0', 'f1', …), like an identifier" in told
 
 
 def test_text_is_told_before_what_is_infinite(refusal: Refusal) -> None:
@@ -224,10 +228,10 @@ def test_very_long_names_and_values_are_cut(refusal: Refusal) -> None:
 
 def test_the_target_is_text(refusal: Refusal) -> None:
     rows = "".join(f"{row},{'yes' if row % 3 else 'no'}\n" for row in range(9))
-    sentence = refusal(f"a,y\n{rows}")
+    sentence = refusal(f"a,y\n{rows}", classes=False)
     assert sentence.startswith("target column 'y' of ")
     assert "holds the text 'no' (line 2, one of 9 such lines)" in sentence
-    assert "name another column, or write its classes as numbers" in sentence
+    assert "name another column, or take its texts for classes (--model logistic" in sentence
 
 
 def test_the_target_has_a_word(refusal: Refusal) -> None:

@@ -102,6 +102,7 @@ class FakeProblem:
             standardize=True,
             loss_name="loss",
             references=(("no decay", 0.0), ("sklearn alpha=1", self.default)),
+            fold_work=math.inf,  # its four folds are all that it has
         )
 
     def natural_cv(self) -> int:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from weightdecay import Progress, Table
 
 
+SHOWN = 20  # classes
+
+
 class _Planned(Exception):  # noqa: N818 - nothing went wrong
     """The work is about to begin."""
 
@@ -55,6 +58,7 @@ def show(table: Table, step: str, *, as_json: bool) -> None:
             "source": table.source,
             "target": table.target,
             "rows": len(table.y),
+            "classes": counts(table),
             "columns": list(table.columns),
             "plan": [asdict(one) for one in table.plan],
             "notes": list(table.notes),
@@ -68,12 +72,25 @@ def show(table: Table, step: str, *, as_json: bool) -> None:
     tell(wd.terminal.sentence(f"Nothing was computed. The next step would be {step}."))
 
 
+def counts(table: Table) -> dict[str, int]:
+    """How many rows each class has; nothing for a target of numbers."""
+    import numpy as np
+
+    if not table.classes:
+        return {}
+    return dict(zip(table.classes, np.unique(table.y, return_counts=True)[1].tolist(), strict=True))
+
+
 def _lines(table: Table) -> Iterator[str]:
     """The table in words."""
     nothing = 0 if table.weight is None else int((table.weight == 0).sum())
     weightless = f" ({nothing:,} of weight 0)" if nothing else ""
     rows, columns = counted(len(table.y), "row"), counted(len(table.columns), "column")
     yield f"{table.source}: {rows}{weightless}, {columns}, target {table.target}"
+    if table.classes:
+        shown = [f"{name} ({count:,})" for name, count in list(counts(table).items())[:SHOWN]]
+        more = f" and {len(table.classes) - SHOWN:,} more" if len(table.classes) > SHOWN else ""
+        yield f"{counted(len(table.classes), 'class', 'classes')}, with the rows of each: {', '.join(shown)}{more}"
     yield from table.notes
     if table.groups is not None:
         groups = len(set(table.groups.tolist()))

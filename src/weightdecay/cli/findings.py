@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import DecayPath, Diagnostics, Finding, Table, Tuning
+    from weightdecay import ClassDiagnostics, DecayPath, Diagnostics, Finding, Intervals, Table, Tuning
 
 _ROW = re.compile(r"row (\d+) \(counted from 0\)")
 
@@ -48,9 +48,13 @@ class _Told:
             for one in self._tuning.findings
         )
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> Diagnostics | ClassDiagnostics | None:
         """The model in use looked at closely."""
         return self._tuning.diagnostics
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Intervals for the held-out loss."""
+        return self._tuning.intervals
 
     def model(self) -> Any:
         """The estimator, refitted."""

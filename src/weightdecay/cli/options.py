@@ -18,14 +18,39 @@ MOST_DECAYS = 10_000
 _NOT_REPEATED = ("report", "save", "as_json", "dry_run")
 
 
-MODELS = ("auto", "linear")
+MODELS = ("auto", "linear", "logistic")
 RULES = ("min", "1se")
+CLASS_WEIGHTS = ("balanced",)
+# What scorers of classes are called for short, and the scorer; log-loss is what is minimised by itself.
+SHORT = {"log-loss": "log-loss", "log_loss": "log-loss", "logloss": "log-loss", "brier": "neg_brier_score"}
+SHORT |= {"auc": "roc_auc"}
 
 Data = Annotated[
     Path, typer.Argument(metavar="DATA.CSV", help="CSV file with a header line (may be packed: .gz, .zst), or Parquet.")
 ]
 Target = Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column to predict.")]
-Models = Annotated[str, typer.Option("--model", metavar=f"[{'|'.join(MODELS)}]", help="The model; auto means linear.")]
+Models = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar=f"[{'|'.join(MODELS)}]",
+        help="The model: of numbers, or of classes; auto goes by the target, and says so.",
+    ),
+]
+ClassWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--class-weight",
+        metavar=f"[{'|'.join(CLASS_WEIGHTS)}]",
+        help="balanced: rows of rare classes count for more, so that all classes count alike.",
+    ),
+]
+L1Ratio = Annotated[
+    float,
+    typer.Option(
+        "--l1-ratio", min=0.0, max=1.0, metavar="SHARE", help="Share of L1 in the penalty: 0 weight decay, 1 lasso."
+    ),
+]
 Rules = Annotated[
     str,
     typer.Option(
@@ -181,7 +206,7 @@ def one_of(option: str, given: str, known: Sequence[str]) -> str:
 
 
 def scorer(given: str | None) -> str | None:
-    """The name of a scorer, once scikit-learn is known to have it.
+    """The name of a scorer, once scikit-learn is known to have it, or a short word for one.
 
     Raises
     ------
@@ -193,7 +218,7 @@ def scorer(given: str | None) -> str | None:
     from sklearn.metrics import get_scorer_names
 
     known = get_scorer_names()
-    if given not in known:
+    if given not in known and given.lower() not in SHORT:
         named = [name for name in known if given.lower() == _initials(name)]
         close = named or difflib.get_close_matches(given, known, n=3) or ["r2", "neg_mean_absolute_error"]
         raise _wrong("--scoring", f"{given!r} is not a scorer of scikit-learn; did you mean {' or '.join(close)}?")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BAD_DATA, WRONG_CALL, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 # Arguments of Python whose options go by the same name.
-SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance", "text", "drop")
+SAME_NAMES = ("cv", "decays", "rule", "scoring", "tolerance", "text", "drop", "class_weight", "l1_ratio")
 # Arguments that are true or false, and the names of their options.
 SWITCHES = {"standardize": "standardize", "fit_intercept": "intercept"}
 
@@ -74,9 +74,9 @@ def say(text: str) -> None:
     tell(f"weightdecay: {terminal.sentence(text)}", stderr=True)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, many: str = "") -> str:
     """A number of things in words: ``1 column``, ``1,200 columns``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def as_options(sentence: str, names: Collection[str]) -> str:

@@ -13,12 +13,14 @@ import typer
 from weightdecay.cli import options
 from weightdecay.cli.options import (
     AsJson,
+    ClassWeight,
     Data,
     Decays,
     Drop,
     DryRun,
     Exempt,
     Intercept,
+    L1Ratio,
     Missing,
     Models,
     Rules,
@@ -63,7 +65,12 @@ def tune(
     decays: Decays = None,
     rule: Rules = "min",
     scoring: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer. [default: mean squared error]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A scikit-learn scorer, such as r2; of classes accuracy, f1, auc, brier. [default: mean squared "
+            "error; of classes log-loss]",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -78,50 +85,60 @@ def tune(
     standardize: Standardize = True,
     intercept: Intercept = True,
     decay_exempt: Exempt = None,
+    l1_ratio: L1Ratio = 0.0,
+    class_weight: ClassWeight = None,
     dry_run: DryRun = False,
 ) -> None:
     """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
     options.one_of("--model", model, options.MODELS)
     options.one_of("--rule", rule, options.RULES)
+    if class_weight is not None:
+        options.one_of("--class-weight", class_weight, options.CLASS_WEIGHTS)
     grid, splits = options.decays(decays), options.folds(cv)
     if time_column is not None:
         options.by_time(splits, group=group, seed=seed)
     metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
-        from weightdecay.cli.work import linear, warn_of_folds, warn_of_units
+        from weightdecay.cli.models import chosen
+        from weightdecay.cli.work import warn_of_folds, warn_of_units
 
         files = _files(data, report, save)
-        table = wd.read(
-            data,
-            target,
-            drop=options.names(drop),
-            weight=weight,
-            group=group,
-            text=options.names(text),
-            time=time_column,
-            missing=options.names(missing),
-            skip_missing_target=skip_missing_target,
-        )
+        how: dict[str, Any] = {"drop": options.names(drop), "text": options.names(text)}
+        how |= {"missing": options.names(missing), "skip_missing_target": skip_missing_target}
+        how |= {"weight": weight, "group": group, "time": time_column}
+        picked = chosen(model, data, target, **how)
+        table = picked.table
         if standardize:
-            warn_of_units(grid, table)
+            warn_of_units(grid, table, picked.unit)
         settings = {"tolerance": tolerance, "standardize": standardize, "fit_intercept": intercept}
-        estimator = linear(table, options.names(decay_exempt), **settings)
+        estimator = picked.estimator(options.names(decay_exempt), class_weight, l1_ratio=l1_ratio, **settings)
 
         def tuned(progress: Progress | None) -> Tuning:
             choice: dict[str, Any] = {"decays": grid, "cv": splits, "rule": rule, "scoring": metric}
             return wd.tune(estimator, table, **choice, random_state=seed, progress=progress)
 
+        if as_json and not picked.plain:
+            say(picked.said)
         if dry_run:
-            _dry_run(tuned, table, as_json=as_json)
+            _dry_run(tuned, table if as_json else picked.shown, as_json=as_json)
             return
         tuning, stopped = _finished(tuned)
+        _tell_scoring(scoring, tuning, table)
         warn_of_folds(splits, len(tuning.losses), table)
         tuning = replace(tuning, source=table.source, target_names=(table.target,), command=options.repeated(context))
-        _show(tuning, table, files, as_json=as_json)
+        _show(tuning, picked.shown, files, as_json=as_json)
         if stopped:
             say(stopped)
             raise typer.Exit(INTERRUPTED)
+
+
+def _tell_scoring(asked: str | None, tuning: Tuning, table: Table) -> None:
+    """Say on stderr what a scorer of classes was taken for, where that is not plain."""
+    from weightdecay.cli.models import scoring_said
+
+    if told := scoring_said(asked, tuning.scoring, table):
+        say(told)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""What commands on a table share: the table, the estimator, files to write, what is told before and after."""
+"""What commands on a table share: files to write, what is told before and after."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from weightdecay import LinearRegression, Table
-
-
-def linear(table: Table, exempt: Sequence[str], **settings: Any) -> LinearRegression:
-    """A linear regression for the table's columns, some of them exempt from decay with all that is made of them."""
-    import weightdecay as wd
-
-    known = dict.fromkeys([*table.columns, *(name for one in table.plan for name in one.made)])
-    for name in exempt:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "name columns of the table"
-            raise ValueError(f"column {name!r} to exempt from decay is none of the columns to learn from; {hint}")
-    return wd.LinearRegression(decay_weights=dict.fromkeys(exempt, 0.0) if exempt else None, **settings)
+    from weightdecay import Table
 
 
 def file_to_write(option: str, file: Path | None, others: dict[str, Path | None]) -> Path | None:
@@ -68,8 +54,8 @@ def warn_of_folds(asked: Any, made: int, table: Table) -> None:
         say(f"--cv {asked}: only {counted(made, 'fold')} {were} made, one for each {each}")
 
 
-def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
-    """Say on stderr that decays look like another tool's numbers.
+def warn_of_units(decays: Sequence[float] | None, table: Table, unit: str) -> None:
+    """Say on stderr that decays look like another tool's numbers, most likely those of a unit.
 
     The eigenvalues of p standardised columns are at most p, so at λ > 10 p no weight keeps a tenth of its size.
     """
@@ -81,5 +67,5 @@ def warn_of_units(decays: Sequence[float] | None, table: Table) -> None:
         say(
             f"--decays: {min(given):g} and more leave next to nothing of {counted(columns, 'standardised column')}; if "
             "it is another tool's alpha or C, convert it first, for example: weightdecay convert "
-            f"{min(given):g} --from sklearn.Ridge.alpha --to decay --n-samples {len(table.y)}"
+            f"{min(given):g} --from {unit} --to decay --n-samples {len(table.y)}"
         )

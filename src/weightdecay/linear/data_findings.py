@@ -380,7 +380,7 @@ def _classes(problem: Opened) -> Iterator[Finding]:
                 "info",
                 f"{which} has only {len(values)} values, all whole numbers ({shown}); they are taken as amounts, by a "
                 "regression",
-                "if they are counts or grades, all is well; if they are classes, tune a classifier, such as "
-                "scikit-learn's LogisticRegression",
+                "if they are counts or grades, all is well; if they are classes, tune a classifier: "
+                "wd.LogisticRegression, on the command line --model logistic",
             )
             return

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.linear.design import CONSTANT
+from weightdecay.linear.elastic_net import kinks
+from weightdecay.linear.elastic_net_descent import penalty_of, proximal_epochs
 from weightdecay.linear.fold_maps import plain_decay_weights
 from weightdecay.linear.moments import Moments, Shift, choose_shift, gather
 from weightdecay.linear.ridge import RidgeProblem, Solution
@@ -53,7 +55,8 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
     """Full-batch gradient descent from zero in the coordinates where λ acts.
 
     With z the columns centred (if there is an intercept) and divided by their standard deviations (under
-    ``standardize``), each epoch is u ← u − α(Σ s z(z·u − y)/Σs + λ p (u − c)); coefficients are u/scale.
+    ``standardize``), each epoch is u ← u − α(Σ s z(z·u − y)/Σs + λ p (u − c)); coefficients are u/scale. With an L1 part
+    decay is a step of its own after that of the loss (`elastic_net_descent`).
 
     Parameters
     ----------
@@ -72,8 +75,14 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
     held = plain_decay_weights(problem.rows, design)
     held = np.where(slope.constant, 0.0, held) if design.standardize else held
     target = problem.centre.T * slope.scale[:, None]
-    strength = np.outer(held, np.broadcast_to(problem.inner(decay), len(slope.yy)))
-    kept, losses, gradient = _epochs(slope, strength, target, settings)
+    decays = np.broadcast_to(problem.inner(decay), len(slope.yy))
+    if design.l1_ratio:
+        penalty = penalty_of(design.l1_ratio, held, kinks(design), target.T)
+        pace = float(settings.learning_rate), int(settings.epochs), _goal(slope, settings)
+        slant = (lambda u: slope.product(u) - slope.r), slope.r, slope.yy
+        kept, losses, gradient = proximal_epochs(*slant, (penalty, decays), pace)
+    else:
+        kept, losses, gradient = _epochs(slope, np.outer(held, decays), target, settings)
     coef, intercept = _original(np.stack(kept), slope)
     coef, intercept = problem.scaling.undone(coef, intercept)
     size = float(np.abs(gradient).max(initial=0.0))

@@ -47,6 +47,10 @@ class Design:
     nulls : tuple of (ndarray, ndarray)
         Columns, and numbers c_j by which their weighted sum Σ c_j x_j is the same in every row, in every fold: levels
         of a category, flags of gaps that come together.
+    l1_ratio : float
+        ρ, the share of the L1 part.
+    kinks : ndarray of shape (p,) or None
+        What Λ ρ |u_j| is multiplied with in the L1 part; None means √p_j.
     """
 
     fit_intercept: bool
@@ -54,6 +58,8 @@ class Design:
     decay_weights: Array
     spread: Array | None = None
     nulls: tuple[tuple[Index, Array], ...] = ()
+    l1_ratio: float = 0.0
+    kinks: Array | None = None
 
     def roles(self, variance: Array, constant: NDArray[np.bool_], block: slice = slice(None)) -> Roles:
         """Sort columns into decayed, exempt and dropped ones.

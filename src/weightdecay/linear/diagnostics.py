@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from weightdecay.linear.design import Design
 from weightdecay.linear.dual import fit_duals
 from weightdecay.linear.dual_models import dual_models
+from weightdecay.linear.elastic_net import NAME
 from weightdecay.linear.fold_maps import fold_maps
 from weightdecay.linear.rows import Rows, row_blocks
+from weightdecay.linear.uncertainty import Uncertainty, uncertainty
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.tuning.folds import Folds, from_splits, plan
 
@@ -54,6 +56,7 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
         models = _fold_models(problem, precisions, folds)
         scale = np.ldexp(problem.statistics.std, 0 if problem.scaling.columns is None else problem.scaling.columns)
         whole = problem.side.models(np.concatenate([[0.0], precisions]))
+        spread = uncertainty(problem, precisions, whole)
     found = []
     coef, intercept = problem.scaling.undone(whole.coef, whole.intercept)
     fold_coef, _ = problem.scaling.undone(models.coef, models.intercept)
@@ -71,8 +74,8 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
                 least_squares=coef[0, t],
                 intercept=float(intercept[1 + t, t]),
                 least_squares_intercept=float(intercept[0, t]),
-                df=float(whole.df[1 + t]),
-                rank=float(whole.df[0]),
+                df=float(whole.df[1 + t] if whole.df.ndim == 1 else whole.df[1 + t, t]),
+                rank=float(np.max(whole.df[0])),
                 fold_low=own.min(axis=0),
                 fold_high=own.max(axis=0),
                 fold_std=fold_std[t],
@@ -84,9 +87,20 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
                 quantiles=shown.quantiles * unit,
                 r2=shown.r2,
                 columns=problem.columns,
+                **_spread(problem, spread, t),
             )
         )
     return tuple(found)
+
+
+def _spread(problem: Any, spread: Uncertainty, t: int) -> dict[str, Any]:
+    """Standard deviations of one target's coefficients, in the units of the columns."""
+    found: dict[str, Any] = {}
+    for name in ("posterior", "sandwich"):
+        std = getattr(spread, name)[t]
+        coef, intercept = problem.scaling.undone(std[1:], std[:1])
+        found |= {f"{name}_std": coef, f"{name}_intercept_std": float(intercept[0])}
+    return found
 
 
 def _few(folds: Folds, n: int, positive: NDArray[np.bool_] | None) -> Folds:
@@ -132,7 +146,7 @@ def _each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[
     design: Design = problem.design
     different, which = np.unique(precisions, return_inverse=True)
     own = which, np.arange(rows.t)
-    if problem.side.name == "moments":
+    if problem.side.name in ("moments", NAME):
         split = problem.side.fold_split(folds)
         for fold in range(len(folds.repeat)):
             coef, intercept, *_ = split.models(fold, different)

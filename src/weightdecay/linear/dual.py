@@ -233,7 +233,7 @@ def _fit_together(
                 squares[f] = _triangle_with(squares[f], Z.T)
     for f, pair in enumerate(pairs):
         columns = Columns(means[f], scales[f], np.asarray(exempt[f], dtype=np.intp))
-        sets = _training_set(rows, design, pair, columns, np.concatenate(kept[f], axis=1), Y)
+        sets = training_set(rows, design, pair, columns, np.concatenate(kept[f], axis=1), Y)
         square, squares[f] = squares[f], np.zeros((0, 0))
         if lengths is None:
             K = np.tril(square) + np.tril(square, -1).T
@@ -288,7 +288,7 @@ def _mean(values: Array, weight: Array) -> Array:
     return np.asarray(values[0] + np.einsum("i,ij->j", weight, values - values[0]) / weight.sum())
 
 
-def _training_set(
+def training_set(
     rows: Rows, design: Design, pair: tuple[Index, Index], columns: Columns, exempt: Array, Y: Array
 ) -> TrainingSet:
     """Of the exempt columns (n, e) and the targets (n, t)."""

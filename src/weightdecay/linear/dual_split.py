@@ -42,9 +42,9 @@ class FoldFit:
     size: float
 
     @staticmethod
-    def of(fit: DualFit) -> FoldFit:
-        """Keep what no n × n matrix is needed for."""
-        test = fit.sets.test
+    def of(fit: DualFit, test: Index | None = None) -> FoldFit:
+        """Keep what no n × n matrix is needed for; the test rows may be others than those of the training set."""
+        test = fit.sets.test if test is None else test
         return FoldFit(test, fit.start(test), fit.reach(test), fit.d, fit.z, fit.size)
 
     def predictions(self, precisions: Array) -> Array:

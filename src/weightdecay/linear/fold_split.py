@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,12 @@ from weightdecay.tuning.selection import from_folds
 
 Array = NDArray[np.float64]
 Predictor = Callable[[Array, Array, int], Array]
+Fit = TypeVar("Fit")
+# Models (L, t, p), (L, t) of a fold about the shift, Σ s (residual)² (L, t) on its test rows, and how (L,).
+Solver = Callable[[int, Array], tuple[Array, Array, Array, NDArray[np.str_]]]
 
+# The normal case.
+EXACT = "exact"
 # Below this many products the triangles cost next to nothing, and every digit is kept from the start.
 SMALL = 3e7
 # A condition number of G + ΛI beyond which moments would cost digits that the losses need.
@@ -36,6 +42,8 @@ ILL = 1e6
 CHUNK = 4_000_000
 # Rows of a single hold-out read at a time.
 HELD_OUT_ROWS = 1024
+# What of a split does not depend on the design.
+OF_ROWS = ("cells", "maps", "weight", "small", "tests", "triangles", "extents", "triangular_tests")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +117,35 @@ class FoldSplit:
     @cached_property
     def fits(self) -> list[GramFit]:
         """One factorised training set per fold."""
-        return [
-            fit_moments(
-                total([self.cells[number][cell] for cell in train]), self.design, self._constancy(number, train), mapped
-            )
-            for (number, train, _), mapped in zip(self._each(), self.maps, strict=True)
-        ]
+
+        def fit(number: int, train: tuple[int, ...], mapped: FoldMap | None) -> GramFit:
+            cells = total([self.cells[number][cell] for cell in train])
+            return fit_moments(cells, self.design, self._constancy(number, train), mapped)
+
+        return self._fitted(fit)
+
+    def _fitted(self, fit: Callable[[int, tuple[int, ...], FoldMap | None], Fit]) -> list[Fit]:
+        """What becomes of each fold's training set, once for those of the same rows."""
+        known: dict[tuple[int, tuple[int, ...]], Fit] = {}
+        found = []
+        for (number, train, _), mapped in zip(self._each(), self.maps, strict=True):
+            if (number, train) not in known:
+                known[number, train] = fit(number, train, mapped)
+            found.append(known[number, train])
+        return found
+
+    def reduced(self, fold: int, design: Design) -> Reduced:
+        """The training set of one fold for some design, not factorised."""
+        number, train, _ = list(self._each())[fold]
+        mapped, training = self.maps[fold], total([self.cells[number][cell] for cell in train])
+        own = design if mapped is None else mapped.designed(design)
+        return reduce(training, own, self._constancy(number, train), mapped)
+
+    def redesigned(self, design: Design) -> FoldSplit:
+        """The same folds for another design: what was read of the rows is kept."""
+        twin = replace(self, design=design)
+        vars(twin).update({name: value for name, value in vars(self).items() if name in OF_ROWS})
+        return twin
 
     @cached_property
     def tests(self) -> list[Moments]:
@@ -136,17 +167,12 @@ class FoldSplit:
     @cached_property
     def triangular_fits(self) -> list[TriangularFit]:
         """One training set per fold, from triangles."""
-        return [
-            fit_triangle(
-                [self.triangles[number][cell] for cell in train],
-                self.design,
-                self.rows.t,
-                self.rows.n,
-                self._constancy(number, train),
-                mapped,
-            )
-            for (number, train, _), mapped in zip(self._each(), self.maps, strict=True)
-        ]
+
+        def fit(number: int, train: tuple[int, ...], mapped: FoldMap | None) -> TriangularFit:
+            parts, constancy = [self.triangles[number][cell] for cell in train], self._constancy(number, train)
+            return fit_triangle(parts, self.design, self.rows.t, self.rows.n, constancy, mapped)
+
+        return self._fitted(fit)
 
     @cached_property
     def extents(self) -> list[tuple[Array, Array]]:
@@ -182,28 +208,50 @@ class FoldSplit:
             error[exact] = residual_sum(self.triangular_tests[fold], coef[exact], intercept[exact])
         return coef, intercept, error, exact
 
+    def errors(self, fold: int, coef: Array, intercept: Array) -> Array:
+        """Σ s (residual)² (L, t) on the test rows of one fold, of models (L, t, p), (L, t) about the shift."""
+        if self.small:
+            return residual_sum(self.triangular_tests[fold], coef, intercept)
+        error, lost = self.tests[fold].errors(coef, intercept)
+        if lost.any():
+            error[lost] = residual_sum(self.triangular_tests[fold], coef[lost], intercept[lost])
+        return error
+
+    def training(self, fold: int) -> tuple[int, tuple[int, ...]]:
+        """Partition and cells that a fold trains on: the same for folds of the same training rows."""
+        number, train, _ = list(self._each())[fold]
+        return number, train
+
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out mean squared error (or −score) of every fold, target and decay."""
+        return self.judged(self._ridge, decays, scoring, among)
+
+    def _ridge(self, fold: int, precisions: Array) -> tuple[Array, Array, Array, NDArray[np.str_]]:
+        """`models`, and who needed triangles in words."""
+        coef, intercept, error, triangular = self.models(fold, precisions)
+        return coef, intercept, error, np.where(triangular, "exact (triangular)", EXACT)
+
+    def judged(self, solved: Solver, decays: Array, scoring: Scorer | None, among: Array | None) -> HeldOut:
+        """Held-out losses of what a solver makes of every fold."""
         decays = np.asarray(decays, dtype=np.float64)
         precisions = decays * self.rows.weight_sum
         if scoring is not None:
-            return self._scored(precisions, decays, scoring, among)
+            return self._scored(solved, precisions, decays, scoring, among)
         if len(self.folds.repeat) == 1:
-            return self._of_one_fold(precisions, decays, among)
+            return self._of_one_fold(solved, precisions, decays, among)
         F, L, t = len(self.folds.repeat), len(decays), self.rows.t
         loss, status = np.empty((F, L, t)), exact(F, L)
         size = max(1, CHUNK // max(1, self.rows.p * t))
         for fold in range(F):
             for start in range(0, L, size):
                 part = slice(start, min(L, start + size))
-                *_, loss[fold, part], triangular = self.models(fold, precisions[part])
-                status[fold, part][triangular] = "exact (triangular)"
+                *_, loss[fold, part], status[fold, part] = solved(fold, precisions[part])
         loss /= self.weight[:, None, None]
         return summarise(decays, loss, self.weight, self.folds, status, among)
 
-    def _of_one_fold(self, precisions: Array, decays: Array, among: Array | None) -> HeldOut:
+    def _of_one_fold(self, solved: Solver, precisions: Array, decays: Array, among: Array | None) -> HeldOut:
         """A single hold-out: its rows are read once more, since their errors stand for those of folds."""
-        coef, intercept, _, triangular = self.models(0, precisions)
+        coef, intercept, _, status = solved(0, precisions)
         _, test = next(iter(self.folds.splits()))
         L, t, p = coef.shape
 
@@ -214,7 +262,9 @@ class FoldSplit:
                 yield (self.rows.Y[rows][:, None, :] - predicted.reshape(len(rows), L, t)) ** 2, self.rows.s[rows]
 
         found = of_rows(decays, pieces(), among)
-        return marked(found, triangular, "exact (triangular)")
+        for word in np.unique(status[status != EXACT]):
+            found = marked(found, status == word, str(word))
+        return found
 
     def _predictor(self, test: NDArray[np.intp]) -> Predictor:
         """Predictions (m, k) of some rows by models (k, p), (k,) about the shift, targets in turn."""
@@ -229,22 +279,23 @@ class FoldSplit:
 
         return predict
 
-    def _scored(self, precisions: Array, decays: Array, scorer: Scorer, among: Array | None) -> HeldOut:
+    def _scored(
+        self, solved: Solver, precisions: Array, decays: Array, scorer: Scorer, among: Array | None
+    ) -> HeldOut:
         """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
         losses, status = [], exact(len(self.folds.repeat), len(decays))
         for fold, (_, test) in enumerate(self.folds.splits()):
-            coef, intercept, _, triangular = self.models(fold, precisions)
+            coef, intercept, _, status[fold] = solved(fold, precisions)
             X, weight = self.rows.X[test], None if self.rows.weight is None else self.rows.weight[test]
             predict = self._predictor(test)
             predictions = (predict(one, offset, 1) for one, offset in zip(coef, intercept, strict=True))
             losses.append(losses_of_targets(scorer, X, self.rows.Y[test], predictions, weight))
-            status[fold, triangular] = "exact (triangular)"
         return of_scores(decays, np.stack(losses), self.folds, status, among)
 
 
 def exact(F: int, L: int) -> NDArray[np.str_]:
     """The status of folds and decays of which nothing else is to be said."""
-    return np.full((F, L), "exact", dtype="<U24")
+    return np.full((F, L), EXACT, dtype="<U24")
 
 
 def summarise(

@@ -24,6 +24,7 @@ from weightdecay.linear.krylov_traces import Traces, n_unpenalised, sampled_spec
 from weightdecay.linear.krylov_whole import KrylovPath, KrylovWhole, open_whole
 from weightdecay.linear.row_losses import of_rows
 from weightdecay.linear.rows import OutOfRangeError, Rows
+from weightdecay.linear.sides import SPAN
 from weightdecay.linear.whole import Models
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
@@ -61,6 +62,7 @@ class Krylov:
     tol: float = TOL
     max_iter: int = MAX_ITER
     name: str = "krylov"
+    span: tuple[float, float] = SPAN
     _latest: dict[str, tuple[Array, Models]] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from weightdecay.linear.cells import (
     floats,
     more_places,
 )
+from weightdecay.linear.decay_groups import column_groups_of
 from weightdecay.linear.design import Design
 from weightdecay.linear.fold_maps import column, whole_spread
+from weightdecay.linear.group_problem import check_groups
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.linear.rows import Rows
 from weightdecay.linear.sides import Side, Tall, Wide
@@ -50,7 +53,7 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
         What was given, what was expected, what to do next.
     """
     name = type(estimator).__name__
-    _check_target(y, name)
+    check_target(y, name)
     targets = target_names(y)
     table, X = (X, X.matrix) if isinstance(X, Encoded) else (None, X)
     X, y = _validated(estimator, X, y)
@@ -61,24 +64,35 @@ def open_ridge(estimator: Any, X: Any, y: Any, sample_weight: Any) -> RidgeProbl
     columns = tuple(map(str, getattr(estimator, "feature_names_in_", given)))
     single = y.ndim == 1
     Y = np.asarray(y, dtype=np.float64).reshape(n, -1)
-    weight = _weights(sample_weight, n)
+    weight = weights(sample_weight, n)
     centre, standardize = _centre(estimator.centre, Y.shape[1], p), bool(estimator.standardize)
-    scaling = choose_scaling(_sizes(X, columns), Y, weight, centre)
+    scaling = choose_scaling(sizes(X, columns), Y, weight, centre)
     plan = () if table is None else table.plan
     wanted = decay_weights_of(estimator.decay_weights, columns, plan)
+    grouped = column_groups_of(estimator.decay_groups, wanted, columns, plan, encoded=table is not None)
+    wanted = wanted if grouped is None else grouped.weights
     decay_weights, decay_exponent = scaling.decay_weights(wanted, standardize)
     design, centre = Design(bool(estimator.fit_intercept), standardize, decay_weights), scaling.centre(centre)
+    if estimator.l1_ratio:
+        kinks = scaling.kinks(wanted, decay_weights, standardize, decay_exponent)
+        design = replace(design, l1_ratio=float(estimator.l1_ratio), kinks=kinks)
     X, Y = scaled(X, Y, scaling)
-    rows = Rows(X, Y, scaling.weights(weight), None if table is None else _with_truths(table))
+    rows = Rows(X, Y, scaling.weights(weight), None if table is None else with_truths(table))
     if rows.encoding is not None:
-        design = _encoded(rows, rows.encoding, design, centre)
+        design = encoded_design(rows, rows.encoding, design, centre)
     side = choose_side(rows, design, centre, estimator)
     opened = RidgeProblem(estimator, rows, design, centre, columns, single, name, side, scaling, targets)
-    return replace(opened, decay_exponent=decay_exponent, plan=plan)
+    if grouped is not None:
+        check_groups(opened, estimator)
+    return replace(opened, decay_exponent=decay_exponent, plan=plan, decay_weights=wanted, column_groups=grouped)
 
 
 def choose_side(rows: Rows, design: Design, centre: Array, estimator: Any) -> Side:
     """Through columns where they are no more than rows, else through rows; Krylov where both are many and sparse."""
+    if design.l1_ratio:
+        from weightdecay.linear.elastic_net_sides import choose_kinked
+
+        return choose_kinked(rows, design, centre, LARGE)
     if sparse.issparse(rows.X) and min(rows.n, rows.p) > LARGE:
         from weightdecay.linear.krylov_side import Krylov
 
@@ -117,13 +131,12 @@ def _check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name}={given!r}: expected True or False")
     if estimator.solver not in SOLVERS:
         raise ValueError(f"solver={estimator.solver!r} is not known; give one of {', '.join(map(repr, SOLVERS))}")
-    if estimator.l1_ratio != 0:
-        raise ValueError(f"l1_ratio={estimator.l1_ratio!r}: only weight decay itself (l1_ratio=0) is available for now")
-    if estimator.decay_groups is not None:
-        raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
+    ratio = estimator.l1_ratio
+    if not isinstance(ratio, Real) or isinstance(ratio, bool) or not 0.0 <= float(ratio) <= 1.0:
+        raise ValueError(f"l1_ratio={ratio!r}: expected a number from 0 (weight decay) to 1 (L1 alone)")
 
 
-def _check_target(y: Any, kind: str) -> None:
+def check_target(y: Any, kind: str) -> None:
     """Finite numbers as targets, before scikit-learn says the same without the row."""
     check_collected(y, "y")
     values = np.asarray(y)
@@ -140,7 +153,7 @@ def _check_target(y: Any, kind: str) -> None:
     raise ValueError(f"Input y contains {value}. It is {where}{more_places(bad)}; drop these rows or give them a value")
 
 
-def _sizes(X: Any, columns: tuple[str, ...]) -> Array:
+def sizes(X: Any, columns: tuple[str, ...]) -> Array:
     """Largest absolute value per column; of large data a sample, since the moments tell of nan and inf at no cost."""
     step = 1 if X.shape[0] * X.shape[1] <= SCANNED else max(1, X.shape[0] // 1024)
     largest, bad = extremes(X[::step])
@@ -149,7 +162,7 @@ def _sizes(X: Any, columns: tuple[str, ...]) -> Array:
     return largest
 
 
-def _weights(sample_weight: Any, n: int) -> Array | None:
+def weights(sample_weight: Any, n: int) -> Array | None:
     """Sample weights, None when they are all equal to one."""
     if sample_weight is None:
         return None
@@ -167,13 +180,13 @@ def _weights(sample_weight: Any, n: int) -> Array | None:
     return weight
 
 
-def _with_truths(table: Encoded) -> Encoding:
+def with_truths(table: Encoded) -> Encoding:
     """The encoding of a table, told which columns are truth values."""
     made = {one.made[0] for one in table.plan if one.kind == "boolean" and one.made}
     return replace(table.encoding, truths=tuple(j for j, name in enumerate(table.names) if name in made))
 
 
-def _encoded(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> Design:
+def encoded_design(rows: Rows, encoding: Encoding, design: Design, centre: Array) -> Design:
     """The design of an encoded table: terms have scales of their own, some columns are dependent by construction."""
     if centre.any() and encoding.of_rows:
         raise ValueError(

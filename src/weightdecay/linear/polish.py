@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.design import Reduced
 from weightdecay.linear.moments import Moments
 from weightdecay.linear.rows import row_blocks
 from weightdecay.linear.spectrum import rotated
@@ -50,19 +51,22 @@ def polished(whole: Whole, precision: float, coef: Array, intercept: Array) -> t
     return coef, intercept
 
 
-def _newton(whole: Whole, precision: float, coef: Array, intercept: Array) -> tuple[Array, Array]:
-    """−H⁻¹∇J from the rows."""
-    reduced = whole.reduced
+def of_residuals(whole: Whole, reduced: Reduced, coef: Array, intercept: Array) -> Reduced:
+    """The decayed part with residuals of the rows in the place of the targets."""
     gradient = Moments(whole.moments.zz, residual_moments(whole, coef, intercept), np.zeros(whole.rows.t))
     roles, S = reduced.roles, reduced.weight_sum
     y_mean = gradient.zy[0] / S if whole.design.fit_intercept else np.zeros(whole.rows.t)
     xy = gradient.zy[1:] - S * np.outer(reduced.mean, y_mean)
     exempt_y = reduced.exempt_root @ (reduced.exempt_root.T @ xy[roles.exempt])
     r = (xy[roles.decayed] - reduced.exempt_x.T @ xy[roles.exempt]) / roles.scale[:, None]
-    u = ((coef - whole.centre)[:, roles.decayed] * roles.scale).T
-    r = r - precision * u
+    return replace(reduced, r=r, y_mean=y_mean, exempt_y=exempt_y)
+
+
+def _newton(whole: Whole, precision: float, coef: Array, intercept: Array) -> tuple[Array, Array]:
+    """−H⁻¹∇J from the rows."""
+    left = of_residuals(whole, whole.reduced, coef, intercept)
+    u = ((coef - whole.centre)[:, left.roles.decayed] * left.roles.scale).T
+    r = left.r - precision * u
     factor = replace(whole.fit.factor, z=rotated(whole.fit.factor.reflectors, whole.fit.factor.tau, r, "T"))
-    step, step_intercept = replace(reduced, r=r, y_mean=y_mean, exempt_y=exempt_y).models(
-        factor.solutions(np.array([precision]))
-    )
+    step, step_intercept = left.models(factor.solutions(np.array([precision])))
     return step[0], step_intercept[0] - step[0] @ whole.shift.x

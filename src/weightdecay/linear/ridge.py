@@ -18,25 +18,28 @@ from weightdecay.linear.data_findings import Statistics, data_findings
 from weightdecay.linear.design import Design
 from weightdecay.linear.diagnostics import diagnose
 from weightdecay.linear.dominance import largest_share, ruling_share
+from weightdecay.linear.elastic_net_sides import KinkedTall
 from weightdecay.linear.fold_maps import plain_decay_weights
+from weightdecay.linear.group_problem import group_folds, group_loss, weighted
 from weightdecay.linear.refinement import solve_refined
 from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
-from weightdecay.linear.sides import Side, Tall
+from weightdecay.linear.sides import Side, Tall, fold_work
 from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.linear.workers import threads_for
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.grouping import Grouping
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.group_search import ColumnGroups, GroupLoss
 from weightdecay.tuning.protocol import Facts, Scorer, Split
 
 Array = NDArray[np.float64]
 
 FARTHEST = 305.0  # powers of ten within which candidates are
 MADE_DENSE = 2**26  # numbers of a sparse X up to which refinement makes it dense: 512 MiB, and about a minute
-SPAN = (-7.0, 1.0)  # decades of Λ around the trace of G over p: nothing shrinks to everything shrinks
 
 
 class Shell(Protocol):
@@ -76,6 +79,9 @@ class RidgeProblem:
     target_names: tuple[str, ...] = ()
     decay_exponent: int = 0
     plan: tuple[ColumnPlan, ...] = ()
+    decay_weights: Array = field(default_factory=lambda: np.ones(0), repr=False)
+    column_groups: ColumnGroups | None = None
+    grouping: Grouping | None = None
 
     @cached_property
     def origins(self) -> tuple[str, ...]:
@@ -90,7 +96,8 @@ class RidgeProblem:
 
     def triangle(self) -> Array | None:
         """Of the rows (`triangles`), where these are tall."""
-        return self.side.whole.triangle if isinstance(self.side, Tall) else None
+        side = self.side.base if isinstance(self.side, KinkedTall) else self.side
+        return side.whole.triangle if isinstance(side, Tall) else None
 
     @cached_property
     def _facts(self) -> Facts:
@@ -107,10 +114,21 @@ class RidgeProblem:
             model_name=self.model_name,
             standardize=self.design.standardize,
             loss_name=" of ".join(filter(None, ("mean squared error", self.scaling.unit))),
-            references=(("no decay", 0.0), ("sklearn alpha=1", 1.0 / self.scaling.weight_sum(S))),
+            references=(("no decay", 0.0), *self._habits),
             target_names=self.target_names,
             positive=None if weight is None or weight.all() else weight > 0,
+            grouping=self.grouping,
+            fold_work=fold_work(self.rows, self.side.name),
+            l1_ratio=self.design.l1_ratio,
         )
+
+    @property
+    def _habits(self) -> tuple[tuple[str, float], ...]:
+        """What other tools do untuned, which is to decay all columns alike."""
+        alike = self.grouping is None or self.grouping.alike
+        # Ridge's alpha goes with a sum over rows, that of Lasso and ElasticNet with a mean.
+        default = 1.0 if self.design.l1_ratio else 1.0 / self.scaling.weight_sum(self.rows.weight_sum)
+        return (("sklearn alpha=1", default),) if alike else ()
 
     def facts(self) -> Facts:
         """What is known of the data."""
@@ -118,9 +136,9 @@ class RidgeProblem:
 
     def natural_cv(self) -> str | int:
         """Leave-one-out, or folds where one row rules a column or no exact short-cut exists."""
-        if self.side.name == "krylov":
-            return 5
         rows = self.rows
+        if self.side.name == "krylov" or self.design.l1_ratio:
+            return min(5, rows.n_positive)
         if rows.encoding is not None and rows.encoding.of_rows:
             return min(10, rows.n_positive)  # every fold redoes the encoding, which leave-one-out would keep
         ruled = self.design.standardize and self.largest_share[2] > ruling_share(rows.n_positive, rows.p)
@@ -138,14 +156,14 @@ class RidgeProblem:
             return largest_share(self.rows)
 
     def candidates(self) -> Array:
-        """Half-decade lattice of λ around the mean eigenvalue of G."""
+        """Half-decade lattice of λ around the mean eigenvalue of G, or up to where an L1 part leaves no coefficient."""
         with self.working():
-            trace = self.side.scale()
+            trace, span = self.side.scale(), self.side.span
         scale = trace / max(1, min(self.rows.p, self.rows.n)) / self.rows.weight_sum
         middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
         middle -= self.decay_exponent * math.log10(2.0)
-        middle = min(max(middle, -FARTHEST - SPAN[0]), FARTHEST - SPAN[1])
-        low, high = (math.floor(2 * (middle + decades)) for decades in SPAN)
+        middle = min(max(middle, -FARTHEST - span[0]), FARTHEST - span[1])
+        low, high = (math.floor(2 * (middle + decades)) for decades in span)
         return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
 
     def inner(self, decays: Array) -> Array:
@@ -157,6 +175,7 @@ class RidgeProblem:
 
     def split(self, folds: Folds) -> Split:
         """All folds factorised together."""
+        self._check_unchanged()
         for number, (train, test) in enumerate(folds.splits()) if self.rows.weight is not None else ():
             for rows, name in ((train, "training"), (test, "test")):
                 if not self.rows.s[rows].any():
@@ -165,6 +184,19 @@ class RidgeProblem:
                     )
         with self.working():
             return RidgeSplit(self.side.split(folds), self)
+
+    def group_folds(self, folds: Folds) -> Folds:
+        """The folds that strengths of groups of columns are tuned on."""
+        return group_folds(self, folds)
+
+    def group_loss(self, groups: ColumnGroups, folds: Folds) -> GroupLoss:
+        """The mean held-out squared error as a function of those strengths."""
+        with self.working():
+            return group_loss(self, groups, folds)
+
+    def weighted(self, decay_weights: Array, grouping: Grouping) -> RidgeProblem:
+        """The same rows with tuned decay weights (p,)."""
+        return weighted(self, decay_weights, grouping)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -204,20 +236,22 @@ class RidgeProblem:
         """Generalised cross-validation and restricted likelihood, each (L,) or (L, t).
 
         gcv = (RSS/Σs)/(1 − (df + 1)/n)², the 1 for the intercept; evidence = the negative restricted log likelihood per
-        row of y ~ N(Eβ, σ²(I + X Xᵀ/Λ)) with σ² profiled out, up to a constant (Harville 1977).
+        row of y ~ N(Eβ, σ²(I + X Xᵀ/Λ)) with σ² profiled out, up to a constant (Harville 1977): an L1 part has
+        none.
         """
         self._check_unchanged()
         decays = np.asarray(decays, dtype=np.float64)
         S, n = self.rows.weight_sum, self.rows.n_positive
         with self.working():
             models = self.side.models(self.inner(decays) * S)
-        free = 1.0 - (models.df + int(self.design.fit_intercept)) / n
+        df = models.df if models.df.ndim > 1 else models.df[:, None]
+        free = np.broadcast_to(1.0 - (df + int(self.design.fit_intercept)) / n, models.rss.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            gcv = (models.rss / S) / free[:, None] ** 2
+            gcv = (models.rss / S) / free**2
             rest = n - models.undecayed
             evidence = 0.5 * (rest * np.log(models.shrunk / S) + models.log_det[:, None]) / n
         gcv[free <= 1e-9] = np.inf
-        found = {"gcv": gcv, "evidence": evidence}
+        found = {"gcv": gcv} if self.design.l1_ratio else {"gcv": gcv, "evidence": evidence}
         return {name: values[:, 0] if self.single else values for name, values in found.items()}
 
     def solution(self, decay: float | Array) -> Solution:

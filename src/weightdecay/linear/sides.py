@@ -5,7 +5,7 @@ Each side answers the same questions; `ridge` asks them and never how.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -37,6 +37,10 @@ REMEMBERED = 2**23
 # Numbers of a sparse X up to which the coefficients of columns of very different lengths make it dense: 512 MiB.
 MADE_DENSE = 2**26
 ROUGH = "exact (triangular), but coefficients of long columns have fewer digits: too many columns to be made dense"
+# What the calls for a training set cost, in operations of matrix products.
+CALLS = 1e7
+# Decades of Λ around the trace of G over p, from where nothing shrinks to where everything does.
+SPAN = (-7.0, 1.0)
 # Amplification of rounding errors up to which coefficients of wide data need no refinement.
 SAFE = 1e5
 
@@ -47,6 +51,11 @@ class Side(Protocol):
     @property
     def name(self) -> str:
         """Of the method."""
+        ...
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Decades of Λ around `scale` over the smaller of n and p from which candidates are taken."""
         ...
 
     def split(self, folds: Folds) -> Split:
@@ -62,7 +71,10 @@ class Side(Protocol):
         ...
 
     def scale(self) -> float:
-        """The trace of G: a bound of its eigenvalues, and the size from which candidates are counted."""
+        """The trace of G: a bound of its eigenvalues, and the size from which candidates are counted.
+
+        With an L1 part the least Λ that sets all decayed coefficients to zero, times the smaller of n and p.
+        """
         ...
 
 
@@ -74,6 +86,7 @@ class Tall:
     design: Design
     centre: Array
     name: str = "moments"
+    span: tuple[float, float] = SPAN
     _latest: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -96,7 +109,7 @@ class Tall:
         if self._latest.get("folds") is not folds:
             split = open_folds(self.rows, self.design, self.centre, folds)
             numbers = sum(one.n_cells for one in folds.partitions) * (1 + self.rows.p) ** 2
-            if numbers > REMEMBERED:
+            if folds.once or numbers > REMEMBERED:
                 return split
             self._latest.update(folds=folds, split=split)
         found: FoldSplit = self._latest["split"]
@@ -106,6 +119,15 @@ class Tall:
         """Where the cells of a partition are all rows, their sum saves the whole another pass."""
         if (folds.partitions[0].label >= 0).all() and "moments" not in vars(self.whole):
             vars(self.whole)["moments"] = total(cells[0])
+
+    def redesigned(self, design: Design) -> Tall:
+        """What was read of the rows is kept."""
+        twin = Tall(self.rows, design, self.centre)
+        if "whole" in vars(self):
+            vars(twin)["whole"] = self.whole.redesigned(design)
+        if self._latest:
+            twin._latest.update(self._latest, split=self._latest["split"].redesigned(design))
+        return twin
 
     def models(self, precisions: Array) -> Models:
         """From the factorised whole."""
@@ -138,6 +160,7 @@ class Wide:
     design: Design
     centre: Array
     name: str = "kernel"
+    span: tuple[float, float] = SPAN
 
     @cached_property
     def centre_shift(self) -> Array:
@@ -195,16 +218,19 @@ class Wide:
         if folds.leave_one_out:
             return DualLeaveOneOut(self.rows, self, self.offset)
         pairs, maps = training_pairs(self.rows, folds), fold_maps(self.rows, folds)
-        fits = [FoldFit.of(fit) for fit in self._fits(pairs, maps)]
+        fits = _of_folds(self._fits, pairs, maps)
         if "whole" not in vars(self):
             share = self.rows.weight_sum / float(self.rows.s[pairs[0][0]].sum())
             vars(self)["_size"] = float(fits[0].d.sum()) * share
 
-        def triangles(which: list[int]) -> Iterator[FoldFit]:
-            chosen = [pairs[f] for f in which], [maps[f] for f in which]
-            return (FoldFit.of(fit) for fit in self.triangular_fits(*chosen))
+        def triangles(which: list[int]) -> list[FoldFit]:
+            return _of_folds(self.triangular_fits, [pairs[f] for f in which], [maps[f] for f in which])
 
         return DualSplit(self.rows, folds, fits, self.offset, triangles)
+
+    def redesigned(self, design: Design) -> Wide:
+        """Kernels are made anew."""
+        return Wide(self.rows, design, self.centre)
 
     def models(self, precisions: Array) -> Models:
         """From the factorised kernel, or the triangle."""
@@ -259,6 +285,31 @@ class Wide:
     def scale(self) -> float:
         """Trace of the kernel."""
         return self._size
+
+
+def _of_folds(
+    fitted: Callable[[Sequence[tuple[Index, Index]], Maps], Iterator[DualFit]],
+    pairs: list[tuple[Index, Index]],
+    maps: Sequence[FoldMap | None],
+) -> list[FoldFit]:
+    """What every fold asks of its training set, which is factorised once for all folds of the same training rows."""
+    first: dict[bytes, int] = {}
+    same = [first.setdefault(train.tobytes(), number) for number, (train, _) in enumerate(pairs)]
+    different = sorted(first.values())
+    found: dict[int, FoldFit] = {}
+    for number, fit in zip(different, fitted([pairs[f] for f in different], [maps[f] for f in different]), strict=True):
+        found |= {f: FoldFit.of(fit, pairs[f][1]) for f, one in enumerate(same) if one == number}
+    return [found[f] for f in range(len(pairs))]
+
+
+def fold_work(rows: Rows, side: str) -> float:
+    """Operations, roughly, that one more training set of many costs, told by the name of the side."""
+    n, p = float(rows.n), float(rows.p + rows.t)
+    if side == "krylov":
+        return 5000.0 * float(rows.X.nnz)  # some hundred products with X and its transpose, bound by memory
+    if side == "kernel":
+        return CALLS + n * n * p + 10.0 * n**3
+    return CALLS + 4.0 * p**3 + 100.0 * p**2 + n * p**2 / 50.0
 
 
 def training_pairs(rows: Rows, folds: Folds) -> list[tuple[Index, Index]]:

@@ -121,7 +121,10 @@ class TriangularFit:
 
     def models(self, precisions: Array) -> tuple[Array, Array]:
         """Coefficients (L, t, p) and intercepts (L, t) about the shift; Λ = 0 gives the least-penalty solution."""
-        U = self.diagonal.solutions(precisions)
+        return self.expanded(self.diagonal.solutions(precisions))
+
+    def expanded(self, U: Array) -> tuple[Array, Array]:
+        """The same of solutions u (L, q, t) of the decayed part."""
         decayed = np.swapaxes(U, 1, 2) / self.roles.scale  # (L, t, q)
         L, t, _ = decayed.shape
         coef = np.zeros((L, t, self.p))

@@ -76,6 +76,17 @@ class Scaling:
         bounds = -SAFE_EXPONENT - np.frexp(weights)[1], SAFE_EXPONENT - np.frexp(weights)[1]
         return np.ldexp(weights, np.clip(share - common, *bounds)), common
 
+    def kinks(self, weights: Array, divided: Array, standardize: bool, exponent: int) -> Array:
+        """What L1 parts are multiplied with in coordinates u = √p' σ' w', for what `decay_weights` made of weights (p,).
+
+        λ p |w| 2^−2target with w = 2^(target − column) w', and λ without the power of two that it took: √p, unless
+        numbers were divided.
+        """
+        columns = 0 if standardize or self.columns is None else self.columns
+        with np.errstate(over="ignore", under="ignore"):
+            strength = np.ldexp(weights, -(columns + self.target_exponent + exponent))
+            return np.asarray(strength / np.sqrt(np.where(divided > 0, divided, 1.0)))
+
     def centre(self, centre: Array) -> Array:
         """The centre (t, p) in the units of the divided columns and targets."""
         columns = np.zeros(centre.shape[1], dtype=np.int64) if self.columns is None else self.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 # Leverages need eigenvectors, whose small directions lose digits sooner than solutions do.
 ILL_LEVERAGE = 1e7
+# What of all rows does not depend on the design.
+OF_ROWS = ("small", "moments", "triangle")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,16 @@ class Whole:
     def reduced(self) -> Reduced:
         """The decayed part."""
         return reduce(self.moments, self.design, self._constant)
+
+    def reduced_for(self, design: Design) -> Reduced:
+        """The decayed part for another design."""
+        return reduce(self.moments, design, self._constant)
+
+    def redesigned(self, design: Design) -> Whole:
+        """The same rows for another design: what was read of them is kept."""
+        twin = replace(self, design=design)
+        vars(twin).update({name: value for name, value in vars(self).items() if name in OF_ROWS})
+        return twin
 
     def _constant(self) -> NDArray[np.bool_]:
         """Which columns hold a single value, when something needs it: another pass."""
@@ -185,9 +197,13 @@ class Whole:
         inverse[1:, 1:] = root
         return np.concatenate([[0], 1 + exempt]), inverse
 
-    def rotation(self) -> Rotation:
-        """Rows to eigen-coordinates, from the triangle where the moments would cost digits."""
-        if not self.small:
+    def rotation(self, *, lifted: bool = True) -> Rotation:
+        """Rows to eigen-coordinates, from the triangle where the moments would cost digits.
+
+        Eigenvalues of G's own making (`design._lift`) do not matter to rows, which have no part in their directions;
+        without them they come from the triangle.
+        """
+        if not self.small and (lifted or not self.reduced.lifted.size):
             d = self.diagonal.d
             if len(d) == self.reduced.q and (len(d) == 0 or d[-1] * self.reduced.cancelled <= ILL_LEVERAGE * d[0]):
                 return self._rotation_of_moments()

@@ -6,9 +6,10 @@ import difflib
 import re
 
 from weightdecay.records.explanations import OF_THE_CURVE, OF_THE_DATA, OF_THE_TABLE, Explanation
+from weightdecay.records.label_explanations import OF_LABELS
 
 EXPLANATIONS: dict[str, Explanation] = {
-    one.code: one for one in sorted((*OF_THE_CURVE, *OF_THE_DATA, *OF_THE_TABLE), key=lambda one: one.code)
+    one.code: one for one in sorted((*OF_THE_CURVE, *OF_THE_DATA, *OF_THE_TABLE, *OF_LABELS), key=lambda one: one.code)
 }
 CODES: dict[str, str] = {code: one.title for code, one in EXPLANATIONS.items()}
 

@@ -23,8 +23,9 @@ class DecayPath:
     coef : ndarray of shape (L, p), or (L, t, p) for t targets or classes
         Coefficients, in ``units``.
     intercept : ndarray of shape (L,) or (L, t)
-    df : ndarray of shape (L,)
-        Effective degrees of freedom, the intercept excluded.
+    df : ndarray of shape (L,), or (L, t) where several targets differ in it
+        Effective degrees of freedom, the intercept excluded. With an L1 part those of the columns that are not zero,
+        with L1 alone their number (Zou, Hastie & Tibshirani 2007, Annals of Statistics 35(5)).
     train_loss : ndarray of shape (L,), or (L, t) for several targets
         Mean training loss: mean squared error or log-loss.
     status : tuple of L str
@@ -56,6 +57,22 @@ class DecayPath:
 
     def __post_init__(self) -> None:
         freeze(self)
+
+    @property
+    def nonzeros(self) -> NDArray[np.int64]:
+        """How many coefficients are not zero, shape (L,), or (L, t) for t targets or classes."""
+        return np.asarray(np.count_nonzero(self.coef, axis=-1), dtype=np.int64)
+
+    @property
+    def mean_df(self) -> Array:
+        """Degrees of freedom, the mean over targets that differ in it; shape (L,)."""
+        return self.df if self.df.ndim == 1 else np.asarray(self.df.mean(axis=1))
+
+    @property
+    def selects(self) -> bool:
+        """Whether decay sets coefficients to zero, one after another, as an L1 part does."""
+        finite = self.nonzeros[np.isfinite(self.decays)]
+        return bool(len(finite)) and bool((finite != finite[0]).any())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DecayPath) and same(self, other)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ class Diagnostics:
     r2 : float
         1 − Σ s residual²/Σ s (y − ȳ)² over the held-out rows.
     columns : tuple of str
+    posterior_std, sandwich_std : ndarray of shape (p,)
+        Standard deviations of the coefficients. Posterior: under the Gaussian prior that λ is,
+        σ̂² (G + Λ P)⁻¹ with σ̂² = Σ s residual²/(n − df − 1), as if the true coefficients had been drawn from that prior.
+        Sandwich: H⁻¹ (Σ s² residual² x xᵀ) H⁻¹, how the decayed fit scatters about its own mean over samples of rows,
+        whatever the noise is like; not about the true coefficients, as decay moves that mean. Scales and λ are taken as
+        given in both. nan where the rows and the prior leave a coefficient undetermined, and where it was not computed.
+    posterior_intercept_std, sandwich_intercept_std : float
+        The same of the intercept, nan without one.
 
     Examples
     --------
@@ -72,8 +81,15 @@ class Diagnostics:
     quantiles: Array
     r2: float
     columns: tuple[str, ...] = ()
+    posterior_std: Array = field(default_factory=lambda: np.zeros(0))
+    sandwich_std: Array = field(default_factory=lambda: np.zeros(0))
+    posterior_intercept_std: float = math.nan
+    sandwich_intercept_std: float = math.nan
 
     def __post_init__(self) -> None:
+        for name in ("posterior_std", "sandwich_std"):
+            if len(getattr(self, name)) != len(self.coef):
+                object.__setattr__(self, name, np.full(len(self.coef), np.nan))
         freeze(self)
 
     def __eq__(self, other: object) -> bool:

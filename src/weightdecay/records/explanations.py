@@ -119,6 +119,54 @@ OF_THE_CURVE = (
         "fine, so that those finished span the same decades.",
         "Take it for a first look, and run the search to its end before relying on the decay.",
     ),
+    Explanation(
+        "WD023",
+        "groups of columns want very different decays",
+        "Each group of decay_groups has a strength of its own, and the held-out loss is least where they differ much. "
+        "The coefficients of a strong group are shrunk to little: its columns are noise, or many that say the same. "
+        "Those of a weak one are left nearly free: its columns say much about the target. One decay for both would "
+        "either let the noise in or shrink what matters.",
+        "The strongest and the weakest group, where their strengths differ by more than a factor of 100, and the "
+        "groups that are of no use, which is told where infinite decay of the group costs less than 0.01 % of the "
+        "held-out loss.",
+        "Look at the weak group: if it is nearly free because it knows the target, it is a leak. A group of no use may "
+        "be left out of the data. Else use the tuned decay weights as they are.",
+        "Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), Feature-space selection with banded ridge "
+        "regression, NeuroImage 264.",
+    ),
+    Explanation(
+        "WD024",
+        "the strengths of groups are not sure: one decay may do as well",
+        "The strengths of groups are chosen for the least held-out loss, each a number more that is fitted to the "
+        "held-out rows. With many groups and few rows the least loss is partly luck, and its strengths may do worse on "
+        "new rows than one decay for all.",
+        "The numbers of groups and rows, where there are fewer than 20 rows for each group, and the gain on the best "
+        "single decay, where it is within one paired standard error.",
+        "Join groups that mean similar things, or leave decay_groups out. Repeated folds, or rows that were kept "
+        "aside, tell whether the gain is real.",
+        "Cawley & Talbot (2010), On over-fitting in model selection and subsequent selection bias in performance "
+        "evaluation, Journal of Machine Learning Research 11.",
+    ),
+    Explanation(
+        "WD027",
+        "held-out probabilities cannot be taken at their word",
+        "Of the rows that are given a probability of 80 %, about 80 % should be what was predicted. Decay pulls all "
+        "probabilities towards the class shares: with too much of it they are less sure than the columns allow, with "
+        "too little surer than they may be. The log-loss punishes both, accuracy and the area under the ROC curve "
+        "neither, so that a decay that is best for these may leave probabilities that mean nothing. So does a rule "
+        "that takes more decay than the best, a class weight, which moves all probabilities towards the classes that "
+        "it favours, and an effect that no weighted sum of these columns can follow.",
+        "The slope of a logistic recalibration of the held-out probabilities, 1 where they are right, above where they "
+        "are not sure enough, below where they are too sure; and the mean distance, over at most 12 groups of rows, "
+        "between predicted probabilities and what came true. It is told where the slope is above 2 or below 0.5 and "
+        "three standard errors away from 1, or where that distance is over 5 percentage points and three standard "
+        "deviations more than chance would give.",
+        "Tune by the log-loss, by the rule of the least loss and without class weights if probabilities are to be "
+        "used; if they are so already, add columns (squares, products) or recalibrate the probabilities on rows of "
+        "their own. Where only the predicted classes or their order count, all may be well.",
+        "Cox (1958), Two further applications of a model for binary regression, Biometrika 45; Van Calster et al. "
+        "(2019), Calibration: the Achilles heel of predictive analytics, BMC Medicine 17.",
+    ),
 )
 
 OF_THE_DATA = (
@@ -249,8 +297,8 @@ OF_THE_TABLE = (
         "unsure one of 0.7. The decay that is best for that loss is in general not the best for telling classes apart.",
         "The number of different values of the target, where they are at most 10, all whole numbers, and each is held "
         "by 5 rows or more on average.",
-        "If they are counts or grades, all is well. If they are classes, tune a classifier, such as scikit-learn's "
-        "LogisticRegression, whose loss is made for them.",
+        "If they are counts or grades, all is well. If they are classes, tune a classifier, whose loss is made for "
+        "them: wd.LogisticRegression, on the command line --model logistic.",
     ),
     Explanation(
         "WD017",

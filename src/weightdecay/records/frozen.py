@@ -22,6 +22,8 @@ def same(one: Any, other: Any) -> bool:
     return all(
         np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
         if isinstance(mine, np.ndarray)
+        else mine is theirs
+        if mine is None or theirs is None
         else mine == theirs or (isinstance(mine, float) and mine != mine and theirs != theirs)
         for mine, theirs in pairs
     )

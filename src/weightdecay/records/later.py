@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.intervals import Intervals
 
 if TYPE_CHECKING:
     from weightdecay.records.tuning import Tuning
@@ -34,8 +35,12 @@ class Later(Protocol):
         """What the user should know."""
         ...
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """The model in use looked at closely; None where that is not to be had."""
+        ...
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Intervals for the held-out loss; None for several targets together."""
         ...
 
     def model(self) -> Any:
@@ -50,7 +55,8 @@ class Known:
     known_opinions: Mapping[str, Array] = field(default_factory=dict)
     known_path: DecayPath | None = None
     known_findings: tuple[Finding, ...] = ()
-    known_diagnostics: Diagnostics | None = None
+    known_diagnostics: AnyDiagnostics | None = None
+    known_intervals: Intervals | None = None
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """The opinions that were stored."""
@@ -68,9 +74,13 @@ class Known:
         """The findings that were stored."""
         return self.known_findings
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """The diagnostics that were stored."""
         return self.known_diagnostics
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """The intervals that were stored."""
+        return self.known_intervals
 
     def model(self) -> Any:
         """No model without the data."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.column_plan import ColumnPlan
+from weightdecay.records.labels import class_names, labels_of_numbers, like_classes
 from weightdecay.records.reading import Reading
 
 Array = NDArray[np.float64]
@@ -38,6 +40,7 @@ class Table:
         Boolean, dates as Date or Datetime, text as String, gaps as null; all of it Float64 where nothing but numbers
         without gaps and truth values is there. Columns that are left out are not.
     y : ndarray of shape (n,)
+        Numbers, or labels of classes: texts (objects), truth values or numbers.
     columns : tuple of p str
         Names of the columns of X.
     target : str
@@ -58,6 +61,8 @@ class Table:
         What becomes of every column of the file but the target and those that were to be left out, in their order.
     reading : Reading
         How its fields were read, for new rows to be read alike.
+    target_kind : {"number", "classes"}
+        What is predicted.
     where : callable
         What a row (from 0) is called in the file and its number, ``("line", 12)``.
 
@@ -78,7 +83,7 @@ class Table:
     """
 
     X: Any
-    y: Array
+    y: NDArray[Any]
     columns: tuple[str, ...]
     target: str
     source: str
@@ -89,6 +94,7 @@ class Table:
     text: tuple[str, ...] = ()
     plan: tuple[ColumnPlan, ...] = ()
     reading: Reading = field(default_factory=Reading)
+    target_kind: str = "number"
     where: Callable[[int], tuple[str, int]] = field(default=_row_number, repr=False)
 
     def __repr__(self) -> str:
@@ -99,8 +105,51 @@ class Table:
         given = [f"with {' and '.join(role for role, one in roles.items() if one is not None)}"]
         rows = f"{len(self.y):,} row{'' if len(self.y) == 1 else 's'}"
         columns = f"{len(self.columns):,} column{'' if len(self.columns) == 1 else 's'}: {names}{more}"
-        parts = [rows, *(given if given != ["with "] else []), f"target {_shown(self.target)}", columns]
+        kind = f" of {len(self.classes):,} classes" if self.classes else ""
+        parts = [rows, *(given if given != ["with "] else []), f"target {_shown(self.target)}{kind}", columns]
         return f"Table({self.source!r}: {'; '.join(parts)})"
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the target in words, in their order; empty where it is of numbers."""
+        return class_names(np.unique(self.y)) if self.target_kind == "classes" else ()
+
+    @cached_property
+    def like_classes(self) -> tuple[float, ...]:
+        """Of a target of numbers the different ones, where they look like classes: two, or a few whole ones."""
+        return like_classes(self.y) if self.target_kind == "number" else ()
+
+    def as_classes(self) -> Table:
+        """The same table with a target of classes: numbers become labels, of whole ones int64.
+
+        Returns
+        -------
+        Table
+            Itself where its target is of classes already.
+
+        Raises
+        ------
+        ValueError
+            When the numbers are amounts rather than classes.
+
+        Examples
+        --------
+        >>> import numpy as np, polars as pl, weightdecay as wd
+        >>> X = pl.DataFrame({"size": [1.0, 2.0, 4.0, 5.0]})
+        >>> table = wd.Table(X, np.array([0.0, 0.0, 1.0, 1.0]), ("size",), "ripe", "fruit.csv")
+        >>> table.as_classes().classes
+        ('0', '1')
+        """
+        if self.target_kind == "classes":
+            return self
+        try:
+            labels = labels_of_numbers(self.y)
+        except ValueError as error:
+            source = f" of {self.source!r}" if self.source else ""
+            raise ValueError(
+                f"target column {_shown(self.target)}{source} {error}; predict it as a number, by linear regression"
+            ) from None
+        return replace(self, y=labels, target_kind="classes")
 
     def place(self, row: int) -> str:
         """Where a row (from 0) stands in the file: ``"line 12"``, or ``"row 11"`` in a file without lines."""

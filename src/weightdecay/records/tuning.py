@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics, plain_diagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.frozen import freeze
+from weightdecay.records.grouping import Grouping
+from weightdecay.records.intervals import Intervals
 from weightdecay.records.jsonable import encode
 from weightdecay.records.later import Known, Later
 from weightdecay.records.shares import share_unit
+from weightdecay.records.trial import Trial
 from weightdecay.records.verdict import verdict
 
 Array = NDArray[np.float64]
@@ -47,16 +50,6 @@ class Reference:
     decay: float
     mean: float
     paired: float
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One setting of the other parameters, tuned: a row of the table of a search in a space."""
-
-    params: Mapping[str, Any]
-    decay: float
-    mean: float
-    standard_error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +105,12 @@ class Tuning:
         What became of every column of a table of text, dates or gaps; empty where columns were numbers.
     notes : tuple of str
         What was done when the rows were read, a sentence each.
+    classes : tuple of str
+        The classes of a classifier in words, in the order of its ``classes_``; empty where a number is predicted.
+    grouping : Grouping or None
+        Strengths of groups of columns, where the estimator had ``decay_groups``.
+    l1_ratio : float
+        Share of the L1 part in the penalty, where the estimator is one of ours.
     later : Later
         Source of what is computed only when asked for; outside equality and JSON.
 
@@ -155,6 +154,9 @@ class Tuning:
     command: str = ""
     plan: tuple[ColumnPlan, ...] = ()
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    grouping: Grouping | None = None
+    l1_ratio: float = 0.0
     later: Later = field(default_factory=Known, repr=False)
 
     def __post_init__(self) -> None:
@@ -190,7 +192,7 @@ class Tuning:
         return self.later.path(self.decays)
 
     @cached_property
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """The model in use beside least squares and the models of folds; None where that is not to be had.
 
         Computed from the data when first asked for; of several targets each has its own.
@@ -201,6 +203,14 @@ class Tuning:
             When the data were changed since the decay was tuned.
         """
         return self.later.diagnostics()
+
+    @cached_property
+    def intervals(self) -> Intervals | None:
+        """Intervals for the held-out loss of the tuned model: fold-wise and nested; None for several targets together.
+
+        Computed from the data when first asked for: nested folds are left out of tuning as a whole.
+        """
+        return self.later.intervals(self)
 
     @cached_property
     def model(self) -> Any:
@@ -225,6 +235,12 @@ class Tuning:
         Reference or None
         """
         return next((one for one in self.references if one.name == name), None)
+
+    @property
+    def groups(self) -> Mapping[str, float]:
+        """The decay λ_g of every group of columns at the chosen decay, by name; empty without ``decay_groups``."""
+        known = () if self.grouping is None else self.grouping.groups
+        return {one.name: self.decay * one.strength for one in known}
 
     @property
     def best(self) -> int:
@@ -270,15 +286,20 @@ class Tuning:
             When the data were changed since the decay was tuned.
         """
         path = self.path if self._path_fits() else None
-        known = Known(self.opinions, path, self.findings, self.diagnostics)
+        known = Known(self.opinions, path, self.findings, self.diagnostics, self.intervals)
         return replace(self, targets=tuple(one.settled() for one in self.targets), later=known)
 
     def _path_fits(self) -> bool:
         """Whether the path is small enough for JSON."""
-        numbers_in_path = len(self.decays) * max(len(self.columns), 1) * max(len(self.targets), 1)
+        numbers_in_path = len(self.decays) * max(len(self.columns), 1) * max(len(self.targets), self._vectors)
         return numbers_in_path <= MAX_PATH_NUMBERS and not (
             isinstance(self.later, Known) and self.later.known_path is None
         )
+
+    @property
+    def _vectors(self) -> int:
+        """Coefficient vectors of one model."""
+        return len(self.classes) if len(self.classes) > 2 else 1
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON types: dicts, lists, text, numbers; infinities and nan as text.
@@ -293,7 +314,10 @@ class Tuning:
             "findings": [vars(one) for one in self.findings],
             "opinions": encode(self.opinions),
             "path": encode(vars(self.path)) if self._path_fits() else None,
-            "diagnostics": encode(vars(self.diagnostics)) if self.diagnostics is not None else None,
+            "diagnostics": plain_diagnostics(self.diagnostics),
+            "intervals": self.intervals.to_dict() if self.intervals is not None else None,
+            "groups": encode(self.groups),
+            "grouping": None if self.grouping is None else self.grouping.to_dict(),
             "plan": [encode(vars(one)) for one in self.plan],
             "references": [encode(vars(one)) for one in self.references],
             "trials": [encode(vars(one)) for one in self.trials],
@@ -371,5 +395,6 @@ class Tuning:
 PLAIN = (
     *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
     *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
-    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes"),
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes", "classes"),
+    "l1_ratio",
 )

@@ -7,15 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics, read_class_diagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.grouping import read_grouping
+from weightdecay.records.intervals import read_intervals
 from weightdecay.records.jsonable import number, numbers, pair
 from weightdecay.records.later import Known
-from weightdecay.records.tuning import PLAIN, Reference, Trial, Tuning
+from weightdecay.records.trial import Trial
+from weightdecay.records.tuning import PLAIN, Reference, Tuning
 
-_NESTED = ("findings", "opinions", "path", "diagnostics", "plan", "references", "trials", "targets")
+_NESTED = (
+    *("findings", "opinions", "path", "diagnostics", "intervals", "grouping", "plan", "references", "trials"),
+    "targets",
+)
 
 
 def read_tuning(text: str) -> Tuning:
@@ -80,12 +87,16 @@ def _path(data: dict[str, Any] | None) -> DecayPath | None:
     )
 
 
-def _diagnostics(data: dict[str, Any] | None) -> Diagnostics | None:
+def _diagnostics(data: dict[str, Any] | None) -> AnyDiagnostics | None:
     """Diagnostics from their JSON form."""
     if data is None:
         return None
+    if "classes" in data:
+        return read_class_diagnostics(data)
     single = ("decay", "intercept", "least_squares_intercept", "df", "rank", "r2")
+    single += ("posterior_intercept_std", "sandwich_intercept_std")
     names = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "scale", "fitted", "residual", "edges")
+    names += ("posterior_std", "sandwich_std")
     given: dict[str, Any] = {name: number(data[name]) for name in single}
     given |= {name: numbers(data[name]) for name in (*names, "quantiles")}
     return Diagnostics(folds=data["folds"], columns=tuple(data["columns"]), **given)
@@ -98,6 +109,7 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         _path(data["path"]),
         tuple(Finding(**one) for one in data["findings"]),
         _diagnostics(data["diagnostics"]),
+        read_intervals(data["intervals"]),
     )
     return Tuning(
         decays=numbers(data["decays"]),
@@ -126,13 +138,16 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         source=data["source"],
         command=data["command"],
         notes=tuple(data["notes"]),
+        classes=tuple(data["classes"]),
+        l1_ratio=number(data["l1_ratio"]),
+        grouping=read_grouping(data["grouping"]),
         plan=tuple(ColumnPlan(**{**one, "made": tuple(one["made"])}) for one in data["plan"]),
         references=tuple(
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
             for one in data["references"]
         ),
         trials=tuple(
-            Trial(one["params"], number(one["decay"]), number(one["mean"]), number(one["standard_error"]))
+            Trial(one["params"], *(number(one[name]) for name in ("decay", "mean", "standard_error", "paired")))
             for one in data["trials"]
         ),
         targets=tuple(_from_dict(one) for one in data["targets"]),

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightdecay.decay.units import convert
+from weightdecay.records.brief import brief as brief
+from weightdecay.records.group_words import group_line
 from weightdecay.records.jsonable import encode
+from weightdecay.records.l1_words import mixed_elsewhere, suits
 from weightdecay.records.shares import gains
 
 if TYPE_CHECKING:
@@ -48,21 +51,14 @@ FEW_TARGETS = 5
 PURE_L1 = ("Lasso",)
 
 
-def brief(value: float) -> str:
-    """A number in at most four significant digits."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "undefined" if math.isnan(value) else "infinity" if value > 0 else "−infinity"
-    rounded = float(f"{value:.4g}")
-    if not 1e-4 <= abs(rounded) < 1e6:
-        return f"{value:.3e}"
-    places = max(0, 3 - math.floor(math.log10(abs(rounded))))
-    text = f"{rounded:.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def verdict(tuning: Tuning) -> str:
-    """How much; whether it matters; what the habits would cost; the same strength elsewhere."""
-    return "\n".join((_how_much(tuning), _matters(tuning), _habits(tuning), _elsewhere(tuning)))
+    """How much; whether it matters; what the habits would cost; the same strength elsewhere.
+
+    Then groups of columns, and which kind of penalty suits the data, where there is something to say of them.
+    """
+    groups = "" if tuning.grouping is None else group_line(tuning.grouping)
+    lines = _how_much(tuning), _matters(tuning), _habits(tuning), _elsewhere(tuning), groups, suits(tuning)
+    return "\n".join(filter(None, lines))
 
 
 def matters(tuning: Tuning) -> str:
@@ -359,5 +355,9 @@ def _elsewhere(tuning: Tuning) -> str:
         for text, name, more in ELSEWHERE.get(tuning.model_name, ())
         if name != "glmnet.gaussian.lambda" or "y_std" in facts
     ]
+    if tuning.l1_ratio:
+        parts = list(mixed_elsewhere(tuning, facts))
     columns = " on standardised columns" if tuning.standardize else ""
+    if tuning.grouping is not None and not tuning.grouping.alike:
+        columns = f"{columns or ' on columns'} divided by the root of decay_weights_"
     return f"The same strength elsewhere{columns}: {', '.join(parts) or f'decay = {brief(tuning.decay)}'}."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics, ClassDiagnostics
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.labels import NAME_SIZE, text_width
@@ -35,9 +36,28 @@ def axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=(7.2, 4.5), layout="constrained")[1]
 
 
-def diagnostics_of(name: str, given: Tuning | Diagnostics) -> Diagnostics:
+def residuals_of(name: str, given: Tuning | Diagnostics) -> Diagnostics:
+    """The diagnostics of a regression, given or of a tuning."""
+    found = diagnostics_of(name, given)
+    if isinstance(found, ClassDiagnostics):
+        raise ValueError(
+            f"wd.plot.{name} draws the residuals of numbers, and this predicts {len(found.classes)} classes; "
+            "wd.plot.confusion and wd.plot.calibration draw what they have instead"
+        )
+    return found
+
+
+def classes_of(name: str, given: Tuning | ClassDiagnostics) -> ClassDiagnostics:
+    """The diagnostics of a classifier, given or of a tuning."""
+    found = diagnostics_of(name, given)
+    if not isinstance(found, ClassDiagnostics):
+        raise ValueError(f"wd.plot.{name} draws classes, and this predicts numbers; wd.plot.residuals draws those")
+    return found
+
+
+def diagnostics_of(name: str, given: Tuning | AnyDiagnostics) -> AnyDiagnostics:
     """The diagnostics given, or those of a tuning that has some."""
-    if isinstance(given, Diagnostics):
+    if isinstance(given, Diagnostics | ClassDiagnostics):
         return given
     check(name, given, Tuning, WAYS)
     if given.targets:
@@ -51,7 +71,7 @@ def diagnostics_of(name: str, given: Tuning | Diagnostics) -> Diagnostics:
     return found
 
 
-def target_of(given: Tuning | Diagnostics, target: str | None) -> str | None:
+def target_of(given: Tuning | AnyDiagnostics, target: str | None) -> str | None:
     """The name of the target: the one given, or the only one that a tuning names."""
     if target is None and isinstance(given, Tuning) and len(given.target_names) == 1:
         return given.target_names[0]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.records.diagnostics import Diagnostics
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show.canvas import axes, diagnostics_of, fitting, legend_above, target_of
+from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import single
 from weightdecay.show.labels import (
     BLUE,
@@ -26,6 +27,7 @@ from weightdecay.show.labels import (
     text_width,
 )
 from weightdecay.show.sanitize import for_plot
+from weightdecay.show.spreads import REACH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,19 +41,20 @@ FAR = 1.0  # of the models' range: what of least squares lies farther out leaves
 
 
 def coefficients(
-    record: Tuning | Diagnostics, *, ax: Axes | None = None, top: int = TOP, target: str | None = None
+    record: Tuning | AnyDiagnostics, *, ax: Axes | None = None, top: int = TOP, target: str | None = None
 ) -> Axes:
-    """Draw the largest coefficients, with their range over the folds and with least squares as hollow marks.
+    """Draw the largest coefficients, with their range over the folds and with the fit without decay as hollow marks.
 
     Every coefficient is multiplied by the standard deviation of its column, so that columns of different units can be
-    compared: it is the change of the prediction per standard deviation of the column. Where these are not known, the
-    coefficients are drawn in the units of their columns. Coefficients whose sign is not the same in the models of all
-    folds are grey; of a single fold its model is a cross. Least squares far outside of the range of the others is a
-    triangle at the edge with its number.
+    compared: it is the change of the prediction per standard deviation of the column (of a classifier: of the log-odds
+    of the second class or, of more than two, of the class's score, whose softmax the probabilities are). Where these
+    are not known, the coefficients are drawn in the units of their columns. Coefficients whose sign is not the same in
+    the models of all folds are grey; of a single fold its model is a cross. Where the fit without decay is far outside
+    of the range of the others it is a triangle at the edge with its number.
 
     Parameters
     ----------
-    record : Tuning or Diagnostics
+    record : Tuning, Diagnostics or ClassDiagnostics
         What `wd.tune` returned, or its ``diagnostics``.
     ax : matplotlib Axes, optional
         Where to draw; a new figure if not given.
@@ -67,7 +70,7 @@ def coefficients(
     Raises
     ------
     TypeError
-        It is neither a `Tuning` nor `Diagnostics`.
+        It is neither a `Tuning` nor diagnostics.
     ValueError
         The tuning has no diagnostics, or several targets.
 
@@ -80,7 +83,7 @@ def coefficients(
     >>> [one.get_text() for one in ax.get_yticklabels()]
     ['x2', 'x0', 'x1']
     """
-    found = diagnostics_of("coefficients", record)
+    found = in_one_row(diagnostics_of("coefficients", record))
     target = target_of(record, target)
     ax = axes(ax)
     per, standardised = per_deviation(found)
@@ -89,9 +92,8 @@ def coefficients(
     ax.set_yticks([])
     settle(ax)
     shown = ranked[: max(1, min(top, int((points(ax)[1] - LEGEND) / LINE)))]
-    names = list(found.columns) or [f"x{j}" for j in range(len(found.coef))]
     room = NAME_SHARE * points(ax)[0]
-    named = [fitted(names[j], room, MOST_NAME) for j in shown]
+    named = [fitted(found.names[j], room, MOST_NAME) for j in shown]
     ax.set_yticks(np.arange(len(shown)), named, fontsize=NAME_SIZE)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -99,27 +101,27 @@ def coefficients(
     # The names take their room from what the axes had while they were empty.
     width = points(ax)[0] - max(map(text_width, named), default=0.0)
     _rows(ax, found, per, shown, width)
-    ax.set_xlabel(fitting(width, _words(target, standardised=standardised)))
+    ax.set_xlabel(fitting(width, _words(found, target, standardised=standardised)))
     return ax
 
 
-def per_deviation(found: Diagnostics) -> tuple[Array, bool]:
+def per_deviation(found: FlatCoefficients) -> tuple[Array, bool]:
     """What to multiply coefficients with to compare them: standard deviations of columns, or 1 if they are unknown."""
     if np.isfinite(found.scale).any():
         return np.where(np.isfinite(found.scale), found.scale, 0.0), True
     return np.ones(len(found.coef)), False
 
 
-def sign_changes(found: Diagnostics) -> NDArray[np.bool_]:
+def sign_changes(found: FlatCoefficients) -> NDArray[np.bool_]:
     """Whether a coefficient is positive in the model of one fold and negative in that of another."""
-    return (found.fold_low < 0) & (found.fold_high > 0)
+    return (found.low < 0) & (found.high > 0)
 
 
-def _words(target: str | None, *, standardised: bool) -> list[str]:
+def _words(found: FlatCoefficients, target: str | None, *, standardised: bool) -> list[str]:
     """Names of the axis of x, the most telling first."""
     if not standardised:
         return ["coefficient, in the units of its column", "coefficient"]
-    what = "prediction" if target is None else for_plot(target, MOST_NAME)
+    what = for_plot(found.effect if target is None or found.classifies else target, MOST_NAME)
     return [
         *(f"change of {what} per standard deviation of the {word}" for word in ("column", "col.")),
         f"{what} per standard deviation",
@@ -127,14 +129,12 @@ def _words(target: str | None, *, standardised: bool) -> list[str]:
     ]
 
 
-def _rows(ax: Axes, found: Diagnostics, per: Array, shown: NDArray[np.intp], width: float) -> None:
+def _rows(ax: Axes, found: FlatCoefficients, per: Array, shown: NDArray[np.intp], width: float) -> None:
     """The zero line, and for each coefficient its range over the folds, least squares and itself."""
     at = np.arange(len(shown), dtype=np.float64)
-    coef, least, low, high = (
-        (per * one)[shown] for one in (found.coef, found.least_squares, found.fold_low, found.fold_high)
-    )
-    changes = sign_changes(found)[shown]
-    left, right = _limits(coef, low, high, least)
+    coef, least, low, high = ((per * one)[shown] for one in (found.coef, found.without, found.low, found.high))
+    changes, reach = sign_changes(found)[shown], (REACH * per * found.posterior)[shown]
+    left, right = _limits(coef, low, high, np.concatenate([least, coef - reach, coef + reach]))
     ax.set_xlim(left, right)
     ax.hlines(at, left, right, color=FAINT, linewidth=0.4, zorder=0)
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
@@ -152,7 +152,12 @@ def _rows(ax: Axes, found: Diagnostics, per: Array, shown: NDArray[np.intp], wid
                 bars = ax.hlines(at[ranges], low[ranges], high[ranges], color=colour, linewidth=3, alpha=0.45, zorder=3)
             entries[name] = ax.plot(coef[these], at[these], "o", color=colour, markersize=4.5, zorder=4)[0]
             entries.setdefault(f"{'' if single(found.folds) else 'range over '}{for_plot(found.folds, 24)}", bars)
-    entries["least squares"] = drawn
+    likely = np.isfinite(reach)
+    if likely.any():
+        ends = (coef - reach)[likely], (coef + reach)[likely]
+        entries["95 % posterior interval"] = ax.hlines(at[likely], *ends, color=INK, linewidth=0.8, zorder=2.5)
+    if found.rivalled:
+        entries[found.rival] = drawn
     legend_above(ax, entries, width)
 
 

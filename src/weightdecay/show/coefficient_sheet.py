@@ -7,15 +7,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import ClassDiagnostics
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
+from weightdecay.show.class_sheets import class_columns
 from weightdecay.show.coefficient_picture import per_deviation, sign_changes
+from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import fold_models, stability
+from weightdecay.show.names import NAME
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Number, Row, Sheet, label, number
+from weightdecay.show.spreads import intercept_spreads, spread_header, spread_note, spreads
 
 FOLDS = 40  # letters of the folds in words
 
@@ -23,31 +27,45 @@ FOLDS = 40  # letters of the folds in words
 def coefficient_sheet(tuning: Tuning, path: DecayPath | None, most: int, *, learned: bool) -> Sheet | None:
     """At most so many coefficients of the model in use, from its diagnostics or, without any, from the path."""
     found = tuning.diagnostics
+    if isinstance(found, ClassDiagnostics) and len(found.coef) > 1 and found.coef.size > most:
+        return class_columns(found, most)
     if found is not None and found.coef.size:
-        return _of_diagnostics(found, most, learned)
+        return _of_diagnostics(in_one_row(found), most, learned)
     return None if path is None or not path.coef.size else _of_path(path, tuning.decay, most)
 
 
-def _of_diagnostics(found: Diagnostics, most: int, learned: bool) -> Sheet:
-    """Beside least squares and beside the least and the greatest among the models of the folds."""
-    names = list(found.columns) or [f"x{j}" for j in range(len(found.coef))]
+def _of_diagnostics(found: FlatCoefficients, most: int, learned: bool) -> Sheet:
+    """Beside the fit without decay and beside the least and the greatest among the models of the folds."""
     per, standardised = per_deviation(found)
     effect = per * found.coef
     changes = sign_changes(found)
     order, cut = _largest(effect, most)
     # A column of its own only where there is something to mark.
     marked = bool(changes.any())
-    empty = [None] * (4 + marked)
-    intercept = Row("intercept", (number(found.intercept), number(found.least_squares_intercept), *empty))
+    rivalled = found.rivalled
+    gap, rest = [None] * (2 + rivalled), [None] * (1 + marked)
+    kinds: list[tuple[str, ...]] = [(label(one),) for one in found.of]
+    kinds = kinds or [()] * len(found.coef)
+    first = len(found.coef) // len(found.intercept)
+    intercepts = [
+        Row(
+            "intercept",
+            (*kinds[at * first], number(value), *((number(other),) if rivalled else ()), *gap, *spread, *rest),
+        )
+        for at, (value, other, spread) in enumerate(
+            zip(found.intercept, found.without_intercept, intercept_spreads(found), strict=True)
+        )
+    ]
     rows = [
         Row(
-            label(names[j]),
+            label(found.columns[j]),
             (
+                *kinds[j],
                 number(found.coef[j]),
-                number(found.least_squares[j]),
-                kept(found.coef[j], found.least_squares[j]),
-                number(found.fold_low[j]),
-                number(found.fold_high[j]),
+                *((number(found.without[j]), kept(found.coef[j], found.without[j])) if rivalled else ()),
+                number(found.low[j]),
+                number(found.high[j]),
+                *spreads(found, j),
                 number(effect[j] if standardised else math.nan),
                 *(("differs" if changes[j] else None,) if marked else ()),
             ),
@@ -56,17 +74,31 @@ def _of_diagnostics(found: Diagnostics, most: int, learned: bool) -> Sheet:
     ]
     folds = for_html(found.folds, FOLDS)
     header = (
-        *("column", "coefficient", "least squares", "decay leaves"),
-        *(f"lowest of {folds}", f"highest of {folds}", "per standard deviation"),
+        *(
+            "column",
+            *(("class",) if found.of else ()),
+            "coefficient",
+            *((found.rival, "decay leaves") if rivalled else ()),
+        ),
+        *(f"lowest of {folds}", f"highest of {folds}", *spread_header(found), "per standard deviation"),
         *(("sign between folds",) if marked else ()),
     )
     note = (
-        f"{cut}Least squares is the fit without decay; where several fit equally well, the smallest of them. Lowest "
-        f"and highest are of {fold_models(folds)}. {stability(folds, learned=learned)} Per standard deviation is the "
+        f"{cut}{_said(found)}Lowest and highest are of {fold_models(folds)}. "
+        f"{stability(folds, learned=learned)} {spread_note(found)}Per standard deviation is the "
         "coefficient times the standard deviation of its column, which can be compared between columns."
     )
     caption = f"Coefficients in the units of the columns, at decay {brief(found.decay)}"
-    return Sheet(caption, header, (intercept, *rows), note)
+    return Sheet(caption, header, (*intercepts, *rows), note)
+
+
+def _said(found: FlatCoefficients) -> str:
+    """What the coefficients are of, and what the fit without decay is, as sentences."""
+    if not found.classifies:
+        return "Least squares is the fit without decay; where several fit equally well, the smallest of them. "
+    several = len(found.intercept) > 1
+    what = "each class's score, whose softmax the probabilities are" if several else for_html(found.effect, NAME)
+    return f"Coefficients add up to {what}. "
 
 
 def _of_path(path: DecayPath, decay: float, most: int) -> Sheet:

@@ -122,7 +122,8 @@ def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
         "paired standard error": tuning.paired,
     }
     if path is not None and same:
-        columns |= {"degrees of freedom": path.df}
+        columns |= {"degrees of freedom": path.mean_df}
+        columns |= {"not zero": path.nonzeros.reshape(len(path.decays), -1).sum(axis=1)} if path.selects else {}
         columns |= {"training loss": path.train_loss} if path.train_loss.ndim == 1 else {}
     columns |= {for_html(name): values for name, values in tuning.opinions.items() if np.ndim(values) == 1}
     rows = tuple(
@@ -141,6 +142,7 @@ def _explained(columns: Iterable[str]) -> Iterator[str]:
     sentences = {
         "paired standard error": "The paired standard error is that of the difference to the best decay.",
         "degrees of freedom": "Degrees of freedom are effective ones, without the intercept.",
+        "not zero": "Not zero is the number of coefficients that are not.",
         "training loss": "The training loss is that of the model of all rows on those rows.",
     } | {
         short: f"{short[0].upper()}{short[1:]} is {name.removesuffix(f' ({short})')}, in a unit of its own; the "

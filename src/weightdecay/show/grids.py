@@ -168,10 +168,13 @@ def coefficients(path: DecayPath) -> Fitting:
     names = [every[j] for j in order]
     feet = ["intercept"] if path.intercept.ndim == 1 else []
     feet += ["degrees of freedom"]
+    counts = path.nonzeros.reshape(len(path.decays), -1).sum(axis=1)
+    feet += ["coefficients not zero"] if path.selects else []
     note = f"[dim]The {len(order)} largest of {len(every):,} coefficients; --json has them all.[/]"
 
     def at(index: int) -> Column:
-        values = [*coef[index, order], *([path.intercept[index]] if path.intercept.ndim == 1 else []), path.df[index]]
+        values = [*coef[index, order], *([path.intercept[index]] if path.intercept.ndim == 1 else [])]
+        values += [path.mean_df[index], *([counts[index]] if path.selects else [])]
         header = brief(float(path.decays[index]))
         return numbers(header, [brief(float(one)) for one in values], len(header))
 

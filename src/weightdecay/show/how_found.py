@@ -27,7 +27,8 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     found = {
         "command": for_html(tuning.command, TEXT_LIMIT),
         "file": for_html(tuning.source, TEXT_LIMIT),
-        "target" if len(tuning.target_names) == 1 else "targets": for_html(_targets(tuning), TEXT_LIMIT),
+        "target" if len(tuning.target_names) == 1 else "targets": for_html(_listed(tuning.target_names), TEXT_LIMIT),
+        "classes": for_html(_listed(tuning.classes), TEXT_LIMIT),
         "model": for_html(tuning.model_name),
         "rows with positive weight": f"{tuning.n_rows:,}",
         "sum of the weights": weights,
@@ -43,10 +44,10 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found.items() if value)
 
 
-def _targets(tuning: Tuning) -> str:
-    """The names of the first targets."""
-    names = [shortened(name, NAME) for name in tuning.target_names[:TARGETS]]
-    left = len(tuning.target_names) - len(names)
+def _listed(every: tuple[str, ...]) -> str:
+    """The first names of targets or classes."""
+    names = [shortened(name, NAME) for name in every[:TARGETS]]
+    left = len(every) - len(names)
     return ", ".join(names) + (f" and {left} more" if left else "")
 
 

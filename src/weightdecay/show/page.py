@@ -9,14 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from weightdecay.records.class_diagnostics import ClassDiagnostics
 from weightdecay.records.codes import CODES
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.interval_words import interval_line
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.class_part import LOG_LOSS, ClassPart, class_glance, class_part
+from weightdecay.show.class_words import against_guessing
 from weightdecay.show.coefficient_sheet import coefficient_sheet
 from weightdecay.show.data_sheets import choice_sheet, curve_sheet, plan_sheet, trial_sheet
 from weightdecay.show.fold_words import counted, learned
+from weightdecay.show.group_tables import group_sheet
 from weightdecay.show.how_found import facts
 from weightdecay.show.names import short_names, subject, target_names
 from weightdecay.show.page_pictures import (
@@ -29,7 +34,7 @@ from weightdecay.show.page_pictures import (
     residual_picture,
 )
 from weightdecay.show.sanitize import for_html
-from weightdecay.show.sheet import Number, Sheet, number
+from weightdecay.show.sheet import Figure, Number, Sheet, number
 from weightdecay.show.validation_curve import path_of
 
 MAX_TARGETS = 3
@@ -51,15 +56,6 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A number at a glance: its name, itself and what follows it."""
-
-    name: str
-    number: Number
-    words: str = ""
-
-
-@dataclass(frozen=True)
 class Section:
     """All about one target."""
 
@@ -72,8 +68,10 @@ class Section:
     coefficient_sheet: Sheet | None
     path: Picture | None
     residuals: Picture | None
+    classes: ClassPart | None
     opinions: Picture | None
     choices: Sheet | None
+    groups: Sheet | None
     trials: Sheet | None
     numbers: Sheet
 
@@ -118,9 +116,10 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
     # The path of many targets at once is large, and each has its own section.
     path = None if tuning.targets else path_of(tuning)
     found = tuning.diagnostics
+    said = [*tuning.verdict.splitlines(), *against_guessing(tuning), *filter(None, [interval_line(tuning)])]
     return Section(
         heading=heading,
-        verdict=tuple(for_html(line, TEXT_LIMIT) for line in tuning.verdict.splitlines()),
+        verdict=tuple(for_html(line, TEXT_LIMIT) for line in said),
         glance=tuple(_glance(tuning, target)),
         findings=tuple(_told(short_names(one, tuning.columns), anchors) for one in tuning.findings),
         curve=curve_picture(tuning, room),
@@ -128,8 +127,10 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
         coefficient_sheet=coefficient_sheet(tuning, path, room.rows, learned=room.learned),
         path=path_picture(tuning, path, room),
         residuals=residual_picture(tuning, target, room),
+        classes=class_part(tuning, room),
         opinions=opinion_picture(tuning, room),
         choices=choice_sheet(tuning),
+        groups=group_sheet(tuning),
         trials=trial_sheet(tuning),
         numbers=curve_sheet(tuning, path),
     )
@@ -150,11 +151,15 @@ def _glance(tuning: Tuning, target: str | None) -> Iterator[Figure]:
         if len(at):
             loss, error = float(tuning.as_metric(tuning.mean[at[0]])), float(tuning.standard_error[at[0]])
             words = f"± {brief(error)}" if math.isfinite(error) else ""
+            if isinstance(found, ClassDiagnostics) and tuning.metric == LOG_LOSS:
+                words = f"{words}{'; ' if words else ''}class shares: {brief(found.held_out.base_log_loss)}"
             yield from shown(f"held-out {for_html(tuning.metric, 40)}", loss, words)
             if tuning.metric == SQUARED:
                 of = "" if target is None else f" of {for_html(target, 40)}"
                 yield from shown(f"typical error{of}", math.sqrt(loss), "the root of it")
-    if found is not None:
+    if isinstance(found, ClassDiagnostics):
+        yield from class_glance(tuning, found)
+    elif found is not None:
         # Leave-one-out has models of other folds beside it.
         other = "" if found.folds == tuning.cv else f" ({for_html(found.folds, 40)})"
         yield from shown(f"held-out R²{other}", found.r2)

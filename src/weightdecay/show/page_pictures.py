@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.coefficient_picture import TOP, per_deviation
+from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import counted, fold_models, single, stability
 from weightdecay.show.loss_axis import COMPARABLE
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.residual_picture import drawn
 from weightdecay.show.sanitize import for_html
+from weightdecay.show.spreads import POSTERIOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +56,7 @@ class Picture:
     caption: str = ""
 
 
-def _picture(room: Room, draw: Callable[[Axes], object], height: float, words: str, caption: str = "") -> Picture:
+def picture(room: Room, draw: Callable[[Axes], object], height: float, words: str, caption: str = "") -> Picture:
     """A drawing of that height in inches, laid out for wide and for narrow screens or, to save room, for both alike."""
     narrow = svg_address(draw, NARROW, height)
     wide, other = (svg_address(draw, WIDE, height), narrow) if room.wide else (narrow, "")
@@ -64,7 +67,7 @@ def curve_picture(tuning: Tuning, room: Room) -> Picture:
     """The flagship: held-out and training loss against the decay."""
     what = tuning.metric if tuning.scoring not in COMPARABLE else "and training loss"
     words = f"Held-out {what} against the decay. " + tuning.verdict.replace("\n", " ")
-    return _picture(room, lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
+    return picture(room, lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
 
 
 def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture | None:
@@ -76,34 +79,53 @@ def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture 
     which = "Every coefficient" if drawn_all else "The largest coefficients at the decay in use"
     per, scale = f"in {path.units}", None
     found = tuning.diagnostics
-    if found is not None and found.coef.shape == path.coef.shape[1:]:
-        scale, standardised = per_deviation(found)
-        per = STANDARDISED if standardised else per
+    if found is not None and found.scale.shape == path.coef.shape[-1:]:
+        standardised = per_deviation(in_one_row(found))[1]
+        scale, per = (found.scale, STANDARDISED) if standardised else (None, per)
     caption = f"{which}, {per}, against the decay; the dashed line marks the decay in use."
-    return _picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay, scale=scale), 3.8, words, caption)
+    return picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay, scale=scale), 3.8, words, caption)
 
 
-def coefficient_picture(found: Diagnostics | None, target: str | None, room: Room) -> Picture | None:
+def coefficient_picture(given: AnyDiagnostics | None, target: str | None, room: Room) -> Picture | None:
     """The largest coefficients with their range over the folds."""
-    if found is None or not found.coef.size:
+    if given is None or not given.coef.size:
         return None
+    found = in_one_row(given)
     every, top = len(found.coef), room.top
     which = f"the {top} largest of {every} coefficients" if every > top else "the coefficients"
     unit = STANDARDISED if per_deviation(found)[1] else "in the units of the columns"
-    words = f"At decay {brief(found.decay)}: {which} {unit}, with their range over {found.folds} and least squares."
+    rival = f" and {found.rival}" if found.rivalled else ""
+    words = f"At decay {brief(found.decay)}: {which} {unit}, with their range over {found.folds}{rival}."
     bars = "Crosses are" if single(found.folds) else "Bars are the range over"
     caption = (
         f"{which[0].upper()}{which[1:]}, {unit}. {bars} {fold_models(found.folds)}. "
-        f"{stability(found.folds, learned=room.learned)} Hollow marks are least squares, the fit without decay."
+        f"{stability(found.folds, learned=room.learned)}{_thin(found)}{_hollow(found)}"
     )
     height = 1.1 + ROW * max(min(top, every), 3)
-    return _picture(room, lambda ax: plots.coefficients(found, ax=ax, top=top, target=target), height, words, caption)
+    return picture(room, lambda ax: plots.coefficients(given, ax=ax, top=top, target=target), height, words, caption)
+
+
+def _thin(found: FlatCoefficients) -> str:
+    """What the thin lines are, as a sentence."""
+    return f" Thin lines are the {POSTERIOR}." if np.isfinite(found.posterior).any() else ""
+
+
+def _hollow(found: FlatCoefficients) -> str:
+    """What the hollow marks are, and what the coefficients of a classifier add up to, as sentences."""
+    fit = "the fit without decay" if found.classifies else "least squares, the fit without decay"
+    hollow = f" Hollow marks are {fit}." if found.rivalled else ""
+    several = len(found.intercept) > 1
+    return hollow + (
+        " A class's score is what its coefficients add up to; the softmax of the scores are the probabilities."
+        if several
+        else ""
+    )
 
 
 def residual_picture(tuning: Tuning, target: str | None, room: Room) -> Picture | None:
     """Held-out residuals against held-out predictions."""
     found, rows = tuning.diagnostics, tuning.n_rows
-    if found is None or not len(found.residual):
+    if not isinstance(found, Diagnostics) or not len(found.residual):
         return None
     r2 = f" Held-out R² {brief(found.r2)} ({found.folds})." if np.isfinite(found.r2) else ""
     words = f"Held-out residuals (target minus prediction) against held-out predictions.{r2}"
@@ -116,9 +138,7 @@ def residual_picture(tuning: Tuning, target: str | None, room: Room) -> Picture 
         f"{counted(len(found.quantiles), 'group')} by prediction. Medians off 0 tell of a bias, bands that widen of "
         "errors that grow."
     )
-    return _picture(
-        room, lambda ax: plots.residuals(found, ax=ax, most=room.points, target=target), 3.6, words, caption
-    )
+    return picture(room, lambda ax: plots.residuals(found, ax=ax, most=room.points, target=target), 3.6, words, caption)
 
 
 def opinion_picture(tuning: Tuning, room: Room) -> Picture | None:
@@ -132,4 +152,4 @@ def opinion_picture(tuning: Tuning, room: Room) -> Picture | None:
         "error: where it reaches 0 the data cannot tell a decay from the best. Marks are what criteria and habits "
         "would choose."
     )
-    return _picture(room, lambda ax: plots.opinions(tuning, ax=ax), 3.5, words, caption)
+    return picture(room, lambda ax: plots.opinions(tuning, ax=ax), 3.5, words, caption)

@@ -12,9 +12,11 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
+from weightdecay.show.calibration_picture import calibration
 from weightdecay.show.canvas import axes, check
 from weightdecay.show.choice_picture import opinions
 from weightdecay.show.coefficient_picture import coefficients
+from weightdecay.show.confusion_picture import confusion
 from weightdecay.show.decay_axis import decay_axis, df_axis, dress
 from weightdecay.show.labels import (
     CYCLE,
@@ -39,7 +41,7 @@ from weightdecay.show.validation_curve import draw, path_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["coefficients", "opinions", "path", "residuals", "training", "validation"]
+__all__ = ["calibration", "coefficients", "confusion", "opinions", "path", "residuals", "training", "validation"]
 
 Array = NDArray[np.float64]
 # More grey lines than this only make the picture heavy.
@@ -145,7 +147,7 @@ def path(
     every = [*path.decays, *([] if decay is None else [decay])]
     axis = decay_axis(every)
     dress(ax, axis, every)
-    df_axis(ax, axis, path.decays, path.df)
+    df_axis(ax, axis, path.decays, path.mean_df)
     drawn = np.flatnonzero(np.isfinite(coef).all(axis=1))
     order = drawn[np.argsort(path.decays[drawn])]
     places, coef = axis.place(path.decays[order]), coef[order]

@@ -18,7 +18,8 @@ def report(result: Tuning, path: str | Path) -> Path:
     """Write a report as one self-contained HTML file.
 
     It holds the verdict, the findings, the picture of the curve, the coefficients beside least squares and beside the
-    models of the folds, their path, the held-out residuals, what other criteria and habits would choose and what that
+    models of the folds, their path, the held-out residuals (of a classifier which classes are taken for which, and
+    whether its probabilities can be taken at their word), what other criteria and habits would choose and what that
     costs, the settings that a search has tried, every number of the curve, what became of the columns, what was done
     when the rows were read, and the command and the versions that repeat the work. What was not computed is left out.
     It has no script and loads nothing, and stays below 500 kB with 1,000 columns and 100 decays; the file is there

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
-from weightdecay.show.canvas import axes, diagnostics_of, fitting, legend_above, target_of
+from weightdecay.show.canvas import axes, fitting, legend_above, residuals_of, target_of
 from weightdecay.show.fold_words import counted
 from weightdecay.show.labels import BLUE, GREY, INK, VERMILLION, letters_beside, points, settle
 from weightdecay.show.sanitize import for_plot
@@ -59,7 +59,7 @@ def residuals(
     TypeError
         It is neither a `Tuning` nor `Diagnostics`.
     ValueError
-        The tuning has no diagnostics, or several targets.
+        The tuning has no diagnostics, or several targets, or it is that of a classifier.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def residuals(
     >>> ax.get_xlabel()
     'held-out prediction'
     """
-    found = diagnostics_of("residuals", record)
+    found = residuals_of("residuals", record)
     target = target_of(record, target)
     ax = axes(ax)
     what = "" if target is None else f" of {for_plot(target, NAME)}"

@@ -50,6 +50,15 @@ class Sheet:
         )
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A number at a glance: its name, itself and what follows it."""
+
+    name: str
+    number: Number
+    words: str = ""
+
+
 def number(value: float) -> Number | None:
     """A number for the page; None where it is undefined."""
     return None if math.isnan(value) else Number(repr(float(value)), brief(float(value)))

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
+from weightdecay.records.interval_words import interval_line
 from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
+from weightdecay.show.class_words import against_guessing
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.fold_words import counted
+from weightdecay.show.group_tables import group_grid
 from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
 from weightdecay.show.names import short_names
 from weightdecay.show.plan_words import in_a_line, plain
@@ -97,6 +100,9 @@ def sentence(text: str) -> str:
 def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     """Show the data, the verdict, the findings, the settings that a search has tried, and the curve around its best.
 
+    Of a classifier the verdict is followed by its held-out accuracy and log-loss beside those of guesses. Then come 95 %
+    intervals for the held-out loss.
+
     Parameters
     ----------
     tuning : Tuning
@@ -120,10 +126,13 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     from rich.console import Group
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
-    lines = [*_data_lines(table, tuning.plan, tuning.notes), f"[bold]{first}[/]", *others]
+    guesses = map(sentence, (*against_guessing(tuning), *filter(None, [interval_line(tuning)])))
+    lines = [*_data_lines(table, tuning.plan, tuning.notes), f"[bold]{first}[/]", *others, *guesses]
     findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
     tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []
-    return Group(*lines, *findings, *tried, "", curve(tuning))
+    grouped = group_grid(tuning)
+    parts: list[RenderableType] = ["", grouped] if grouped is not None else []
+    return Group(*lines, *findings, *parts, *tried, "", curve(tuning))
 
 
 def _data_lines(table: Table | None, plan: Sequence[ColumnPlan] = (), notes: Sequence[str] = ()) -> Iterable[str]:

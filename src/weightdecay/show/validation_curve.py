@@ -52,7 +52,7 @@ def draw(ax: Axes, tuning: Tuning, path: DecayPath | None) -> None:
     dress(ax, axis, shown)
     bottom, top = dress_losses(ax, losses, turned=tuning.larger_is_better)
     if path is not None:
-        df_axis(ax, axis, path.decays, path.df)
+        df_axis(ax, axis, path.decays, path.mean_df)
     ax.set_ylabel(for_plot(tuning.metric, letters_beside(ax)))
     settle(ax)
     placed = lanes(_labels(axis, tuning, shown, points(ax)[0]), points(ax)[0])

@@ -26,22 +26,24 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
+from weightdecay.records.labels import class_names
 from weightdecay.studies.foreign_data import check_folds, columns_of, target_of
 from weightdecay.studies.foreign_fits import (
     ILL_CONDITIONED,
-    REFITTED,
     REFUSED,
     STATUS,
     ill_conditioned,
     refuse_nothing_sound,
+    together,
 )
 from weightdecay.studies.foreign_losses import RegressionLoss, loss_of, row_losses
 from weightdecay.studies.penalties import Penalised, penalised
 from weightdecay.tuning.folds import Folds, natural_count
 from weightdecay.tuning.interrupts import Halted
+from weightdecay.tuning.label_findings import findings_of_labels
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
-from weightdecay.tuning.scoring import loss_of_model, loss_of_predictions
+from weightdecay.tuning.scoring import loss_of_model, loss_of_predictions, of_classes
 from weightdecay.tuning.selection import from_folds, from_rows
 from weightdecay.tuning.target_names import target_names
 
@@ -127,8 +129,7 @@ class ForeignProblem:
 
     def facts(self) -> Facts:
         """What is known of the data."""
-        S, n = float(self.loss_weight.sum()), len(self.used)
-        single = not self.classifies and self.y.ndim == 1
+        S, n, single = float(self.loss_weight.sum()), len(self.used), not self.classifies and self.y.ndim == 1
         return Facts(
             n_given=len(self.y),
             n_rows=n,
@@ -143,6 +144,8 @@ class ForeignProblem:
             strata=self.y if self.classifies else None,
             target_names=self.target_names,
             positive=None if n == len(self.y) else self.s > 0,
+            fold_work=math.inf,
+            classes=class_names(np.unique(self.y[self.used])) if self.classifies else (),
         )
 
     @cached_property
@@ -198,14 +201,13 @@ class ForeignProblem:
 
     def path(self, decays: Array) -> DecayPath:
         """Refits on all rows: coefficients of the final step, in the units of what reaches it."""
-        everything = self.used
         decays = np.asarray(decays, dtype=np.float64)
-        fits = [self.trusted(float(one), everything) for one in decays]
+        fits = [self.trusted(float(one), self.used) for one in decays]
         pairs = self.model.coefficients([fit for fit, _ in fits])
         known = next(fit for fit, _ in fits if fit is not None)
         coef, intercept = (np.array([pair[part] for pair in pairs]) for part in (0, 1))
-        losses = [self.row_losses(fit, everything) for fit, _ in fits]
-        train = np.array([np.average(one, weights=self.s[everything]) for one in losses])
+        losses = [self.row_losses(fit, self.used) for fit, _ in fits]
+        train = np.array([np.average(one, weights=self.s[self.used]) for one in losses])
         names = self.model.final_columns(known, self.columns)
         columns = names if len(names) == coef.shape[-1] else ()
         unknown = np.full(len(decays), np.nan)
@@ -252,7 +254,8 @@ class ForeignProblem:
 
     def findings(self) -> tuple[Finding, ...]:
         """What its fits have shown; what else is seen of the data depends on the estimator."""
-        return tuple(ill_conditioned(self.ill))
+        found = findings_of_labels(self.y[self.used]) if self.classifies else ()
+        return (*ill_conditioned(self.ill), *found)
 
 
 def coarse_first(decays: Array) -> list[float]:
@@ -263,12 +266,6 @@ def coarse_first(decays: Array) -> list[float]:
         step = (step + 1) // 2
         order += range(0, last, step)
     return [ascending[index] for index in dict.fromkeys([*order, *range(last)])]
-
-
-def _together(status: NDArray[np.str_]) -> NDArray[np.str_]:
-    """One status for all folds (F, L), shape (1, L): that of the first which is not simply refitted."""
-    columns = [[one for one in column if one != REFITTED] or [REFITTED] for column in status.T.tolist()]
-    return np.array([[column[0] for column in columns]], dtype=STATUS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,10 +295,10 @@ class ForeignSplit:
         """
         decays = np.asarray(decays, dtype=np.float64)
         new = [one for one in coarse_first(decays) if (one, id(scoring)) not in self.known]
-        told = self.problem.progress
         try:
             if new:
-                told.start(len(new) * len(self.pairs), f"fitting {len(new)} decays × {len(self.pairs)} folds")
+                words = f"fitting {len(new)} decays × {len(self.pairs)} folds"
+                self.problem.progress.start(len(new) * len(self.pairs), words)
             for decay in new:
                 self._fit(decay, scoring)
             asked = (decays if among is None else among).tolist()
@@ -335,7 +332,7 @@ class ForeignSplit:
             return from_rows(decays, np.stack([one[0] for one in values], axis=1), weights[0], status, among)
         if self.leave_one_out:
             rows = np.array([[fold[0] for fold in one] for one in values]).T
-            return from_rows(decays, rows, np.concatenate(weights), _together(status), among)
+            return from_rows(decays, rows, np.concatenate(weights), together(status), among)
         loss = [[np.average(fold, weights=w) for fold, w in zip(one, weights, strict=True)] for one in values]
         sums = np.array([one.sum() for one in weights])
         return from_folds(decays, np.array(loss).T, sums, self.repeat, status, among=among)
@@ -351,7 +348,7 @@ class ForeignSplit:
         loss = np.full((1, len(decays)), np.nan)
         loss[0, tried] = [loss_of_predictions(scorer, X, y, one, weight) for one in prediction[tried]]
         unknown = np.full(len(decays), np.nan)
-        return HeldOut(decays, loss, np.ones(1), unknown, unknown, _together(status))
+        return HeldOut(decays, loss, np.ones(1), unknown, unknown, together(status))
 
     def _fit(self, decay: float, scoring: Scorer | None) -> None:
         """Losses of the test rows, or −score, of every fold at one decay, and their status; a listener is told."""
@@ -395,4 +392,5 @@ class ForeignSplit:
         X, y = take(problem.X, test), problem.y[test]
         if self.leave_one_out:
             return model.predict(X)[0]
-        return loss_of_model(scoring, model, X, y, problem.s[test] if problem.weighted else None)
+        scorer = of_classes(scoring, model.classes_) if problem.classifies else scoring
+        return loss_of_model(scorer, model, X, y, problem.s[test] if problem.weighted else None)

@@ -95,6 +95,12 @@ def ill_conditioned(decays: Collection[float]) -> Iterator[Finding]:
     )
 
 
+def together(status: NDArray[np.str_]) -> NDArray[np.str_]:
+    """One status for all folds (F, L), shape (1, L): that of the first which is not simply refitted."""
+    columns = [[one for one in column if one != REFITTED] or [REFITTED] for column in status.T.tolist()]
+    return np.array([[column[0] for column in columns]], dtype=STATUS)
+
+
 def refuse_nothing_sound(status: Sequence[Sequence[str]]) -> None:
     """Refuse decays every one of which has ill-conditioned fits.
 

@@ -34,9 +34,9 @@ class RegressionLoss:
 
 def loss_of(final: Any, kind: str) -> RegressionLoss:
     """The loss of a regressor of a known class."""
-    if kind not in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"):
+    if kind not in ("PoissonRegressor", "PoissonRegression", "GammaRegressor", "TweedieRegressor"):
         return RegressionLoss("mean squared error", _square, np.positive, np.positive)
-    power = {"PoissonRegressor": 1.0, "GammaRegressor": 2.0}.get(kind) or float(final.power)
+    power = {"PoissonRegressor": 1.0, "PoissonRegression": 1.0, "GammaRegressor": 2.0}.get(kind) or float(final.power)
     name = {0.0: "mean squared error", 1.0: "Poisson deviance", 2.0: "gamma deviance"}.get(
         power, f"Tweedie deviance of power {power:g}"
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 
+from weightdecay.linear.classification import LogisticRegression
 from weightdecay.linear.estimators import LinearRegression
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.whole_files import write_whole
+from weightdecay.studies.saved_labels import packed_labels, unpacked_labels
 from weightdecay.studies.saved_parameters import packed, unpacked
 from weightdecay.studies.sealed_files import HeaderTooLong, ModelFileError, read_sealed, seal, unseal
 from weightdecay.studies.table_model import TableModel
@@ -20,12 +23,18 @@ from weightdecay.tables.preflight import quoted
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
+Saved: TypeAlias = LinearRegression | LogisticRegression
+
+# What can be saved, alone or in a `TableModel`.
+_ESTIMATORS: Mapping[str, type[Any]] = {one.__name__: one for one in (LinearRegression, LogisticRegression)}
+# Arrays of a fitted model beside coefficients, intercept and decay, which only some have.
+_MORE = ("decay_weights",)
 
 _PARAMETER = "parameter."  # begins the name of an array that is a parameter
 _UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 
-def save(model: LinearRegression | TableModel | Tuning, path: str | Path) -> Path:
+def save(model: Saved | TableModel | Tuning, path: str | Path) -> Path:
     """Save a fitted model in one file.
 
     The file is in the safetensors format: coefficients, intercept and decay in float64, and one JSON text with the
@@ -34,7 +43,7 @@ def save(model: LinearRegression | TableModel | Tuning, path: str | Path) -> Pat
 
     Parameters
     ----------
-    model : LinearRegression, TableModel or Tuning
+    model : LinearRegression, LogisticRegression, TableModel or Tuning
         Fitted. Of a `Tuning` its ``model`` is saved, with the `Tuning` itself as ``tuning_``.
     path : str or Path
         The file, by custom with the suffix ``.wd``; replaced if it is there.
@@ -79,7 +88,7 @@ def save(model: LinearRegression | TableModel | Tuning, path: str | Path) -> Pat
     return write_whole(path, content)
 
 
-def load(path: str | Path) -> LinearRegression | TableModel:
+def load(path: str | Path) -> Saved | TableModel:
     """Load a model that `save` wrote.
 
     Nothing of the file is run, and every part of it is checked, the numbers by a checksum.
@@ -90,7 +99,7 @@ def load(path: str | Path) -> LinearRegression | TableModel:
 
     Returns
     -------
-    LinearRegression or TableModel
+    LinearRegression, LogisticRegression or TableModel
         Predicts bit for bit as the one that was saved; its ``tuning_`` is the `Tuning` or None.
 
     Raises
@@ -120,11 +129,11 @@ def load(path: str | Path) -> LinearRegression | TableModel:
         raise ModelFileError(f"{where} {error}") from None
 
 
-def _what_is_saved(given: Any) -> tuple[LinearRegression | TableModel, Tuning | None]:
+def _what_is_saved(given: Any) -> tuple[Saved | TableModel, Tuning | None]:
     """The fitted model that was given or tuned, and its `Tuning`."""
     model, tuning = (given.model, given) if isinstance(given, Tuning) else (given, None)
     inner = model.estimator if type(model) is TableModel else model
-    if type(inner) is not LinearRegression:
+    if type(inner) not in _ESTIMATORS.values():
         name = inner.__name__ if isinstance(inner, type) else type(inner).__name__
         if tuning is not None:
             raise ValueError(
@@ -132,18 +141,19 @@ def _what_is_saved(given: Any) -> tuple[LinearRegression | TableModel, Tuning | 
                 "(tuning.to_json()) and the model with its own library's means"
             )
         raise ValueError(
-            f"wd.save was given {name}; it saves a fitted LinearRegression, a TableModel or a Tuning, and other "
-            "estimators with their own library's means (for scikit-learn skops or joblib)"
+            f"wd.save was given {name}; it saves a fitted {', '.join(_ESTIMATORS)}, a TableModel or a Tuning; save "
+            "other estimators with their own library's means (for scikit-learn skops or joblib)"
         )
     if not hasattr(inner, "coef_"):
-        raise ValueError("this LinearRegression is not fitted; call fit(X, y) first, or give what wd.tune returned")
+        kind = type(inner).__name__
+        raise ValueError(f"this {kind} is not fitted; call fit(X, y) first, or give what wd.tune returned")
     return model, inner.tuning_ if tuning is None else tuning
 
 
-def _content(model: LinearRegression | TableModel, tuning: dict[str, Any] | None) -> bytes:
+def _content(model: Saved | TableModel, tuning: dict[str, Any] | None) -> bytes:
     """The bytes of the file, with a `Tuning` as JSON types."""
     table = model if isinstance(model, TableModel) else None
-    inner: LinearRegression = model.estimator if isinstance(model, TableModel) else model
+    inner: Saved = model.estimator if isinstance(model, TableModel) else model
     plain, arrays = packed(inner.get_params(deep=False))
     names = getattr(inner, "feature_names_in_", None)
     document = {
@@ -160,7 +170,12 @@ def _content(model: LinearRegression | TableModel, tuning: dict[str, Any] | None
         },
         "tuning": tuning,
     }
+    if type(inner) is not LinearRegression:
+        classes = getattr(inner, "classes_", None)
+        labels = None if classes is None else packed_labels(classes)
+        document["estimator"] = {"class": type(inner).__name__, "classes": labels}
     numbers = {"coef": inner.coef_, "intercept": inner.intercept_, "decay": inner.decay_}
+    numbers |= {name: getattr(inner, f"{name}_") for name in _MORE if hasattr(inner, f"{name}_")}
     return seal(document, numbers | {_PARAMETER + name: array for name, array in arrays.items()})
 
 
@@ -172,11 +187,11 @@ def _without_paths(tuning: dict[str, Any]) -> dict[str, Any]:
 _DUE = {"class", "target", "encoder", "parameters", "fitted", "tuning"}
 
 
-def _model(document: dict[str, Any], arrays: dict[str, Array]) -> LinearRegression | TableModel:
+def _model(document: dict[str, Any], arrays: dict[str, Array]) -> Saved | TableModel:
     """The model that a file says; raises what is among `_UNFIT`, with a sentence that lacks the file's name."""
-    if set(document) != _DUE:
-        raise ValueError(f"lacks or adds {min(_DUE ^ set(document))[:40]!r}; save the model again")
-    kind, tables = _typed(document, "class", str), {"LinearRegression": False, "TableModel": True}
+    if wrong := _DUE ^ (set(document) - {"estimator"}):
+        raise ValueError(f"lacks or adds {min(wrong)[:40]!r}; save the model again")
+    kind, tables = _typed(document, "class", str), {**dict.fromkeys(_ESTIMATORS, False), "TableModel": True}
     if kind not in tables or tables[kind] != isinstance(document["encoder"], dict):
         raise ValueError(f"holds a {kind[:40]!r} that this version of weightdecay does not know")
     try:
@@ -190,18 +205,34 @@ def _model(document: dict[str, Any], arrays: dict[str, Array]) -> LinearRegressi
         raise ValueError(f"holds what is no model ({type(error).__name__}: {error!s:.120}); save it again") from None
 
 
-def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> LinearRegression:
-    """A fitted linear regression."""
+def _kind(document: Mapping[str, Any]) -> tuple[type[Any], NDArray[Any] | None]:
+    """The class of the estimator, and of a classifier its labels."""
+    if "estimator" not in document:
+        named: dict[str, Any] = {"class": "LinearRegression", "classes": None}
+    else:
+        named = _typed(document, "estimator", dict)
+    name = _typed(named, "class", str)
+    if name not in _ESTIMATORS or document["class"] not in (name, "TableModel"):
+        raise ValueError(f"holds a {name[:40]!r} that this version of weightdecay does not know")
+    kind = _ESTIMATORS[name]
+    if (named.get("classes") is None) == is_classifier(kind()):
+        raise ValueError(f"holds a {name} {'without' if is_classifier(kind()) else 'with'} classes; save it again")
+    return kind, None if named.get("classes") is None else unpacked_labels(named["classes"])
+
+
+def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Saved:
+    """A fitted estimator."""
+    kind, classes = _kind(document)
     own = {name: array for name, array in arrays.items() if not name.startswith(_PARAMETER)}
-    if set(own) != {"coef", "intercept", "decay"}:
+    if set(own) - set(_MORE) != {"coef", "intercept", "decay"}:
         raise ValueError("holds other arrays than coef, intercept and decay; save the model again")
     parameters = {name.removeprefix(_PARAMETER): array for name, array in arrays.items() if name not in own}
     given = unpacked(_typed(document, "parameters", dict), parameters)
-    if unknown := sorted(set(given) - set(LinearRegression().get_params())):
-        raise ValueError(f"has a parameter {unknown[0][:40]!r}, which LinearRegression lacks; upgrade weightdecay")
-    model = LinearRegression(**given)
+    if unknown := sorted(set(given) - set(kind().get_params())):
+        raise ValueError(f"has a parameter {unknown[0][:40]!r}, which {kind.__name__} lacks; upgrade weightdecay")
+    model: Saved = kind(**given)
     fitted = _typed(document, "fitted", dict)
-    _check_numbers(own, _typed(fitted, "n_features_in", int))
+    _check_numbers(own, _typed(fitted, "n_features_in", int), classes)
     coef, intercept, decay = own["coef"], own["intercept"], own["decay"]
     model.coef_ = np.array(coef, order="F" if _typed(fitted, "order", str) == "F" else "C")
     model.intercept_ = float(intercept) if intercept.ndim == 0 else intercept
@@ -211,15 +242,23 @@ def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Line
         model.feature_names_in_ = np.array(_names(fitted, model.n_features_in_), dtype=object)
     model.status_, model.n_iter_ = _typed(fitted, "status", str), _typed(fitted, "n_iter", int)
     model.history_, model.tuning_ = None, _tuning(document["tuning"])
+    for name in set(own) & set(_MORE):
+        setattr(model, f"{name}_", own[name])
+    if classes is not None:
+        model.classes_ = classes
     return model
 
 
-def _check_numbers(own: Mapping[str, Array], p: int) -> None:
-    """Coefficients of p columns, an intercept and a decay that go with them, all of them finite."""
+def _check_numbers(own: Mapping[str, Array], p: int, classes: NDArray[Any] | None) -> None:
+    """Coefficients of p columns (and classes), an intercept and a decay that go with them, all of them finite."""
     coef, intercept, decay = own["coef"], own["intercept"], own["decay"]
     targets = coef.shape[:-1]
     if coef.ndim not in (1, 2) or coef.shape[-1] != p or not coef.size:
         raise ValueError(f"has coefficients of shape {coef.shape}, which do not go with {p} columns")
+    if classes is not None and targets != (1 if len(classes) == 2 else len(classes),):
+        raise ValueError(f"has coefficients of shape {coef.shape}, which do not go with {len(classes)} classes")
+    if any(own[name].shape != (p,) or not (own[name] >= 0).all() for name in set(own) & set(_MORE)):
+        raise ValueError(f"has weights of the decay that are not {p} numbers of at least 0")
     if intercept.shape != targets or decay.shape not in ((), targets):
         raise ValueError(
             f"has coefficients of shape {coef.shape}, but {intercept.size} intercepts and {decay.size} decays"

@@ -39,6 +39,8 @@ PENALTIES: Mapping[str, tuple[str, str]] = {
     "sklearn.SGDClassifier": ("alpha", "sklearn.SGDClassifier.alpha"),
     "sklearn.SGDRegressor": ("alpha", "sklearn.SGDRegressor.alpha"),
     "weightdecay.LinearRegression": ("decay", "decay"),
+    "weightdecay.LogisticRegression": ("decay", "decay"),
+    "weightdecay.PoissonRegression": ("decay", "decay"),
 }
 
 
@@ -210,8 +212,8 @@ def penalised(estimator: Any) -> Penalised:
         _refuse_wrapped(final)
         names = ", ".join(name.partition(".")[2] for name in PENALTIES if name.startswith("sklearn"))
         raise ValueError(
-            f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), or one of {names}, alone or at the "
-            "end of a Pipeline"
+            f"{kind} has no penalty that wd.tune knows; give wd.LinearRegression(), wd.LogisticRegression(), or one of "
+            f"{names}, alone or at the end of a Pipeline"
         )
     if getattr(final, "penalty", "") is None:
         raise ValueError(

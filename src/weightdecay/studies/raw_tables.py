@@ -16,11 +16,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as take
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.encoding import Encoded
 from weightdecay.records.finding import Finding
+from weightdecay.records.intervals import Intervals
 from weightdecay.records.later import Later
 from weightdecay.records.table import Table
 from weightdecay.records.tuning import Tuning
@@ -28,6 +29,7 @@ from weightdecay.studies.fitters import Ours
 from weightdecay.studies.penalties import penalised
 from weightdecay.studies.plain_data import check_given, check_rectangle
 from weightdecay.studies.table_model import TableModel
+from weightdecay.studies.targets import target_for
 from weightdecay.tables.encoder import Encoder, encode, needs_encoding
 from weightdecay.tables.relearned import relearned
 from weightdecay.tuning.folds import Folds
@@ -117,12 +119,12 @@ class Given:
         return () if self.encoder is None else self.encoder.plan
 
 
-def given(X: Any, y: Any, sample_weight: Any, groups: Any, text: Sequence[str] = ()) -> Given:
-    """Take a table apart, and encode what is no table of numbers."""
+def given(X: Any, y: Any, sample_weight: Any, groups: Any, text: Sequence[str] = (), estimator: Any = None) -> Given:
+    """Take a table apart, and encode what is no table of numbers; an estimator says what kind of target it needs."""
     table = X if isinstance(X, Table) else None
     if table is not None:
         _check_alone(y, sample_weight, groups)
-        X, y, sample_weight, groups = table.X, table.y, table.weight, table.groups
+        X, y, sample_weight, groups = table.X, target_for(table, estimator), table.weight, table.groups
         text = (*table.text, *text)
     elif y is None:
         raise ValueError("y is None; expected one value per row, unless X is a Table from wd.read, which has its own")
@@ -204,9 +206,13 @@ class OfTable:
         """Those of the numbers, and those of the table."""
         return worst_first((*self.inner.findings(tuning), *plan_findings(self.plan, self.n, tuning)))
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """The model in use looked at closely."""
         return self.inner.diagnostics()
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Intervals for the held-out loss."""
+        return self.inner.intervals(tuning)
 
     def model(self) -> TableModel:
         """The estimator with the encoder before it."""

@@ -98,9 +98,24 @@ def _plain(value: Any, depth: int) -> Any:
         return [_plain(one, depth - 1) for one in value]
     if depth and type(value) is tuple:
         return {"tuple": [_plain(one, depth - 1) for one in value]}
+    if depth and type(value) in (range, slice):  # columns of a group
+        ends = (value.start, value.stop, value.step)
+        return {type(value).__name__: [_plain(one, depth - 1) for one in ends]}
+    if depth and type(value) is np.ndarray and value.ndim == 1 and value.dtype.name in _DTYPES:
+        return {"vector": [value.dtype.name, [_plain(one, depth - 1) for one in value.tolist()]]}
     if depth and type(value) is dict and all(type(one) is str for one in value):
         return {"dict": [[name, _plain(one, depth - 1)] for name, one in value.items()]}
+    if depth and type(value) is dict:
+        return {"pairs": [[_key(name), _plain(one, depth - 1)] for name, one in value.items()]}
     raise _Unwritable
+
+
+def _key(value: Any) -> Any:
+    """A key of a dictionary that is no text, such as a label of ``class_weight``, as JSON types."""
+    plain = _plain(value, 0)
+    if plain is None or isinstance(plain, dict):
+        raise _Unwritable
+    return plain
 
 
 def _words(value: Any) -> str:
@@ -132,14 +147,37 @@ def _value(name: str, value: Any) -> Any:
             return content
         if tag == "tuple" and isinstance(content, list):
             return tuple(_value(name, one) for one in content)
-        if tag == "dict" and isinstance(content, list):
-            return _dictionary(name, content)
+        if tag in ("range", "slice") and isinstance(content, list):
+            return _ends(name, tag, content)
+        if tag == "vector" and isinstance(content, list):
+            return _vector(name, content)
+        if tag in ("dict", "pairs") and isinstance(content, list):
+            return _dictionary(name, content, (str,) if tag == "dict" else (str, bool, int, float))
     raise ValueError(f"has a parameter {name[:40]!r} in no known form")
 
 
-def _dictionary(name: str, pairs: list[Any]) -> dict[str, Any]:
-    """A dictionary from pairs of a name and a value."""
-    if not all(isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) for one in pairs):
+def _ends(name: str, tag: str, content: list[Any]) -> range | slice:
+    """A range or a slice from its ends and its step."""
+    whole = all(type(one) is int or (one is None and tag == "slice") for one in content)
+    if len(content) != 3 or not whole or (content[2] == 0):
+        raise ValueError(f"has a parameter {name[:40]!r} in no known form")
+    return range(*content) if tag == "range" else slice(*content)
+
+
+def _vector(name: str, content: list[Any]) -> NDArray[Any]:
+    """An array of one dimension from its type and its numbers."""
+    if len(content) == 2 and content[0] in _DTYPES and isinstance(content[1], list):
+        values = [_value(name, one) for one in content[1]]
+        if all(isinstance(one, bool | int | float) for one in values):
+            array = np.array(values, dtype=content[0])
+            if array.tolist() == values or np.isnan(array.astype(np.float64)).any():
+                return array
+    raise ValueError(f"has a parameter {name[:40]!r} in no known form")
+
+
+def _dictionary(name: str, pairs: list[Any], keys: tuple[type, ...]) -> dict[Any, Any]:
+    """A dictionary from pairs of a key and a value."""
+    if not all(isinstance(one, list) and len(one) == 2 and isinstance(one[0], keys) for one in pairs):
         raise ValueError(f"has a parameter {name[:40]!r} in no known form")
     return {key: _value(name, one) for key, one in pairs}
 

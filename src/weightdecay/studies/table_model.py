@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils.metaestimators import available_if
 
 from weightdecay.tables.preflight import quoted
 
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from weightdecay.tables.encoder import Encoder
 
 Array = NDArray[np.float64]
+
+
+def _classifies(model: Any) -> bool:
+    """Whether the estimator of a model is a classifier."""
+    return bool(is_classifier(model.estimator))
 
 
 class NewRowsWarning(UserWarning):
@@ -39,7 +46,7 @@ class TableModel:
 
     Parameters
     ----------
-    estimator : LinearRegression, or another fitted estimator
+    estimator : LinearRegression, LogisticRegression, or another fitted estimator
         Fitted on the encoded columns.
     encoder : Encoder
         Turns a table into those columns, with the medians, levels and terms of the training rows.
@@ -48,11 +55,15 @@ class TableModel:
 
     Attributes
     ----------
-    coef_ : ndarray of shape (p,) or (t, p)
+    classes_ : ndarray of shape (k,)
+        Of a classifier: what it tells apart.
+    coef_ : ndarray of shape (p,) or (t, p), of a classifier (1, p) or (k, p)
         Coefficients of the encoded columns, whose names are `get_feature_names_out`.
-    intercept_ : float or ndarray of shape (t,)
+    intercept_ : float or ndarray of shape (t,), of a classifier (1,) or (k,)
     decay_ : float or ndarray of shape (t,)
         λ in use.
+    decay_weights_ : ndarray of shape (p,)
+        Relative strengths of the encoded columns in use.
     tuning_ : Tuning or None
         The search, if it is kept with the model.
     feature_names_in_ : ndarray of str
@@ -83,8 +94,8 @@ class TableModel:
         if made != fitted:
             raise ValueError(f"the encoder makes {made} columns, but the estimator was fitted on {fitted}")
 
-    def predict(self, frame: Any) -> Array:
-        """Predictions for the rows of a table.
+    def predict(self, frame: Any) -> NDArray[Any]:
+        """Predictions for the rows of a table: numbers, or of a classifier labels.
 
         Parameters
         ----------
@@ -94,7 +105,7 @@ class TableModel:
         Returns
         -------
         ndarray of shape (n,) or (n, t)
-            In the units of the target.
+            In the units of the target, or of classes as ``classes_`` has them.
 
         Warns
         -----
@@ -106,12 +117,70 @@ class TableModel:
         ValueError
             When a column is missing, or holds what the training rows' column could not.
         """
-        predictions, notes = self._predicted(self._needed(frame))
+        predictions, notes = self._predicted(self._needed(frame), "predict")
         for note in notes:
             warnings.warn(note, NewRowsWarning, stacklevel=2)
         return predictions
 
-    def predict_with_notes(self, frame: Any) -> tuple[Array, tuple[str, ...]]:
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
+    def predict_proba(self, frame: Any) -> Array:
+        """Probabilities of the classes for the rows of a table; classifiers alone have this.
+
+        Parameters
+        ----------
+        frame : data frame (polars or pandas) of n rows
+            With the columns `feature_names_in_`, in any order and among others.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            In the order of ``classes_``; rows sum to 1.
+
+        Warns
+        -----
+        NewRowsWarning
+            For categories that no training row had, and for gaps in a column that had none.
+
+        Raises
+        ------
+        ValueError
+            When a column is missing, or holds what the training rows' column could not.
+
+        Examples
+        --------
+        >>> import polars as pl, weightdecay as wd
+        >>> frame = pl.DataFrame({"island": ["Biscoe", "Dream", None, "Dream"], "bill": [1.0, 2.0, None, 4.0]})
+        >>> model = wd.tune(wd.LogisticRegression(), frame, ["no", "no", "yes", "yes"], decays=[0.1], cv=2).model
+        >>> model.classes_.tolist(), model.predict_proba(frame).shape
+        (['no', 'yes'], (4, 2))
+        """
+        probabilities, notes = self._predicted(self._needed(frame), "predict_proba")
+        for note in notes:
+            warnings.warn(note, NewRowsWarning, stacklevel=2)
+        return probabilities
+
+    @available_if(_classifies)  # type: ignore[untyped-decorator]
+    def predict_proba_with_notes(self, frame: Any) -> tuple[Array, tuple[str, ...]]:
+        """Probabilities of the classes for the rows of a table, and what is to be told of it, instead of warnings.
+
+        Parameters
+        ----------
+        frame : data frame (polars or pandas) of n rows
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, k)
+        notes : tuple of str
+            A sentence each, as of `predict_with_notes`.
+
+        Raises
+        ------
+        ValueError
+            When a column is missing, or holds what the training rows' column could not.
+        """
+        return self._predicted(frame, "predict_proba")
+
+    def predict_with_notes(self, frame: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
         """Predictions for the rows of a table, and what is to be told of it, instead of warnings.
 
         Parameters
@@ -129,25 +198,28 @@ class TableModel:
         ValueError
             When a column is missing, or holds what the training rows' column could not.
         """
-        return self._predicted(frame)
+        return self._predicted(frame, "predict")
 
     def score(self, frame: Any, y: Any, sample_weight: Any = None) -> float:
-        """The coefficient of determination R² of the predictions for a table, as scikit-learn's regressors have it.
+        """The coefficient of determination R² of the predictions for a table, or of a classifier their accuracy.
 
         Parameters
         ----------
         frame : data frame (polars or pandas) of n rows
         y : array-like of shape (n,) or (n, t)
-            The true values.
+            The true values or labels.
         sample_weight : array-like of shape (n,), optional
 
         Returns
         -------
         float
-            1 for perfect predictions, 0 for those of a constant model; of several targets the mean.
+            R²: 1 for perfect predictions, 0 for those of a constant model; of several targets the mean. Accuracy: the
+            share of rows whose label is predicted.
         """
-        from sklearn.metrics import r2_score
+        from sklearn.metrics import accuracy_score, r2_score
 
+        if _classifies(self):
+            return float(accuracy_score(y, self.predict(frame), sample_weight=sample_weight))
         return float(r2_score(y, self.predict(frame), sample_weight=sample_weight))
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
@@ -160,8 +232,13 @@ class TableModel:
         return np.array(self.encoder.names, dtype=object)
 
     @property
+    def classes_(self) -> NDArray[Any]:
+        """What a classifier tells apart, (k,)."""
+        return self.estimator.classes_  # type: ignore[no-any-return]
+
+    @property
     def coef_(self) -> Array:
-        """Coefficients of the encoded columns, (p,) or (t, p)."""
+        """Coefficients of the encoded columns, (p,), (t, p) or (k, p)."""
         return self.estimator.coef_  # type: ignore[no-any-return]
 
     @property
@@ -173,6 +250,11 @@ class TableModel:
     def decay_(self) -> float | Array:
         """λ in use."""
         return self.estimator.decay_  # type: ignore[no-any-return]
+
+    @property
+    def decay_weights_(self) -> Array:
+        """Relative strengths of the encoded columns in use, (p,)."""
+        return self.estimator.decay_weights_  # type: ignore[no-any-return]
 
     @property
     def tuning_(self) -> Tuning | None:
@@ -206,15 +288,15 @@ class TableModel:
         # Where one is missing, or named on several levels, the encoder knows what to say or do.
         return frame[kept] if len(kept) == len(wanted) else frame
 
-    def _predicted(self, frame: Any) -> tuple[Array, tuple[str, ...]]:
-        """Predictions and notes."""
+    def _predicted(self, frame: Any, method: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """Predictions by a method of the estimator, and notes."""
         matrix, notes = self.encoder.apply(frame)
         estimator = self.estimator
         if "feature_names_in_" in vars(estimator):
             # The encoder has seen to the names, and the matrix has none.
             estimator = copy(estimator)
             del estimator.feature_names_in_
-        return estimator.predict(matrix), notes
+        return getattr(estimator, method)(matrix), notes
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from weightdecay.decay.facts import nearest
-from weightdecay.records.tuning import Trial, Tuning
+from weightdecay.records.trial import Trial
+from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import searched_parameters
+from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.interrupts import Interrupted, Partial
 from weightdecay.tuning.progress import Progress
+from weightdecay.tuning.selection import standard_error
 
 RANDOM = 10  # settings that a random search tries unless told
 
 
+def settings_of(
+    estimator: Any, space: Mapping[str, Any], plan: tuple[str, int | None, Any]
+) -> list[tuple[dict[str, Any], Any]]:
+    """Every setting of a space, with the clone that has it.
+
+    Parameters
+    ----------
+    estimator : estimator
+    space : dict of str to sequence
+    plan : (search, n_candidates, random_state)
+    """
+    taken = searched_parameters(estimator)
+    for name in space:
+        if name in taken:
+            raise ValueError(f"space has {name!r}, which {taken[name]}")
+    return [(params, _with(estimator, params)) for params in _settings(space, *plan)]
+
+
 def search_space(
     tuned: Callable[[Any], Tuning],
-    estimator: Any,
-    space: Mapping[str, Any],
-    plan: tuple[str, int | None, Any],
+    settings: Sequence[tuple[dict[str, Any], Any]],
+    folds: Callable[[], Folds | None],
     progress: Progress,
 ) -> Tuning:
     """The best `Tuning` over a space, with every setting in its table of trials.
@@ -33,43 +55,56 @@ def search_space(
     ----------
     tuned : callable
         Tunes the decay of one candidate.
-    estimator : estimator
-        Its clones get the settings.
-    space : dict of str to sequence
-    plan : (search, n_candidates, random_state)
+    settings : sequence of (dict, estimator)
+        The candidates.
+    folds : callable
+        The folds that all were tuned on, once the first is.
     progress : Progress
         Told of every setting as one step.
     """
-    taken = searched_parameters(estimator)
-    for name in space:
-        if name in taken:
-            raise ValueError(f"space has {name!r}, which {taken[name]}")
-    settings = list(_settings(space, *plan))
-    trials: list[Trial] = []
-    best: Tuning | None = None
+    table, best = _Table(), None
     progress.start(len(settings), "tuning the decay of every setting")
     try:
-        for params in settings:
-            tuning = tuned(_with(estimator, params))
-            least = tuning.best
-            trials.append(Trial(params, tuning.decay, float(tuning.mean[least]), float(tuning.standard_error[least])))
-            if best is None or trials[-1].mean < best.mean[best.best]:
-                best = tuning
-            progress.advance(f"best decay {tuning.decay:.3g} with {params}")
+        for params, candidate in settings:
+            one = tuned(candidate)
+            table.add(params, one)
+            best = one if best is None or one.mean[one.best] < best.mean[best.best] else best
+            progress.advance(f"best decay {one.decay:.3g} with {params}")
     except KeyboardInterrupt as stopped:
         if best is None:
             raise
-        partial = replace(_ranked(best, trials), later=Partial(best.later, len(trials), len(settings), "settings"))
-        raise Interrupted(partial, len(trials), len(settings), "settings") from stopped
+        done, of = len(table.trials), len(settings)
+        partial = replace(best, trials=table.ranked(folds()), later=Partial(best.later, done, of, "settings"))
+        raise Interrupted(partial, done, of, "settings") from stopped
     finally:
         progress.finish()
     assert best is not None  # a space has at least one setting
-    return _ranked(best, trials)
+    return replace(best, trials=table.ranked(folds()))
 
 
-def _ranked(best: Tuning, trials: list[Trial]) -> Tuning:
-    """The best setting's record with the table of all."""
-    return replace(best, trials=tuple(sorted(trials, key=lambda one: one.mean)))
+class _Table:
+    """Settings tried, with the losses of the folds at the best decay of each."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+        self.losses: list[NDArray[np.float64]] = []
+        self.weight: NDArray[np.float64] | None = None
+
+    def add(self, params: Mapping[str, Any], one: Tuning) -> None:
+        """One more, once it is tuned."""
+        self.trials.append(Trial(params, one.decay, float(one.mean[one.best]), float(one.standard_error[one.best])))
+        self.losses.append(one.losses[:, one.best])
+        self.weight = one.weight
+
+    def ranked(self, folds: Folds | None) -> tuple[Trial, ...]:
+        """Best first, each with the paired error of its difference to the best."""
+        first = min(range(len(self.trials)), key=lambda number: self.trials[number].mean)
+        paired = [math.nan] * len(self.trials)
+        if folds is not None and self.weight is not None and len(folds.repeat) == len(self.weight) > 1:
+            differences = np.stack(self.losses, axis=1) - self.losses[first][:, None]
+            paired = standard_error(differences, self.weight, folds.repeat).tolist()
+        found = (replace(one, paired=error) for one, error in zip(self.trials, paired, strict=True))
+        return tuple(sorted(found, key=lambda one: one.mean))
 
 
 def _with(estimator: Any, params: Mapping[str, Any]) -> Any:

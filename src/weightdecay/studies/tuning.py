@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.trial import l1_ratio_of
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies import raw_tables
 from weightdecay.studies.fitters import fitter_of
-from weightdecay.studies.trials import search_space
+from weightdecay.studies.trials import search_space, settings_of
 from weightdecay.tuning.grid import drawable
+from weightdecay.tuning.group_search import tuned_weights, wants_strengths
+from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.interrupts import Interrupted
 from weightdecay.tuning.progress import Progress, Silent
+from weightdecay.tuning.protocol import Problem
 from weightdecay.tuning.request import Request, folds_of, strengths, tune_request
 
 
@@ -48,7 +52,7 @@ def tune(
 
     Parameters
     ----------
-    estimator : LinearRegression, or a scikit-learn estimator or Pipeline with a penalty
+    estimator : LinearRegression, LogisticRegression, or a scikit-learn estimator or Pipeline with a penalty
         An instance; it is not changed. Foreign estimators are cloned and refitted for every fold and decay, and
         ``status`` says so; with several targets, all share one decay.
     X : array-like, data frame, sparse matrix of shape (n, p), or Table
@@ -66,14 +70,16 @@ def tune(
         The least loss, the largest λ within one standard error of it, or ``rule(decays, mean, standard_error)``.
     scoring : str or callable, optional
         A scikit-learn scorer, whose score with its sign turned is then the loss; None is the mean squared error, a
-        deviance or the log-loss, as suits the estimator.
+        deviance or the log-loss, as suits the estimator. For classes ``"brier"`` and ``"auc"`` are short for
+        ``"neg_brier_score"`` and ``"roc_auc"``; scorers of one class against another (``"f1"``) take the class 1, else
+        the second in order, and of more than two classes their mean (``"f1_macro"``, ``"roc_auc_ovr"``).
     groups : array-like of shape (n,), optional
         Rows of one group are held out together.
     sample_weight : array-like of shape (n,), optional
         Relative weights of at least 0.
     space : dict of str to sequence, optional
         Other parameters to try, all on the same folds; the decay is tuned for each setting, and the best is returned
-        with all as ``trials``.
+        with all as ``trials``. Where they differ in ``l1_ratio`` the verdict says which kind suits the data better.
     search : "grid" or "random", default "grid"
         Every combination of the space, or ``n_candidates`` of them drawn at random.
     n_candidates : int, optional
@@ -126,13 +132,14 @@ def tune(
     >>> tuning.losses.shape[0], tuning.window[0] <= tuning.decay <= tuning.window[1]
     (5, True)
     """
-    listener, folds = progress or Silent(), None
+    listener: Progress = progress or Silent()
+    folds: Folds | None = None
     cv = list(cv) if isinstance(cv, Iterator) else cv  # each setting of a space needs them again
     given = {"decays": decays, "cv": cv, "rule": rule, "scoring": scoring, "random_state": random_state}
 
-    rows = raw_tables.given(X, y, sample_weight, groups, text)
+    rows = raw_tables.given(X, y, sample_weight, groups, text, estimator)
 
-    def tuned(candidate: Any, listener: Progress) -> Tuning:
+    def planned(candidate: Any) -> tuple[Any, Problem, Request]:
         nonlocal folds
         candidate, data = rows.of(candidate)
         fitter, own = fitter_of(candidate)
@@ -140,8 +147,12 @@ def tune(
         request: Request = replace(own, **{name: value for name, value in given.items() if value is not None})
         request = replace(request, cv=rows.folds(request.cv))
         folds = folds or folds_of(problem, request, rows.groups, rows.y)  # settings are compared on the same rows
-        request = replace(request, cv=folds)
+        return candidate, problem, replace(request, cv=folds)
+
+    def tuned(candidate: Any, listener: Progress) -> Tuning:
+        candidate, problem, request = planned(candidate)
         try:
+            problem, request = tuned_weights(problem, request, progress=listener)
             found = tune_request(problem, request, groups=rows.groups, y=rows.y, progress=listener)
         except Interrupted as stopped:
             raise stopped.told(lambda one: rows.told(one, candidate)) from None
@@ -149,8 +160,12 @@ def tune(
 
     if space is None:
         return tuned(estimator, listener)
-    plan = (search, n_candidates, random_state)
-    return search_space(lambda candidate: tuned(candidate, Silent()), estimator, space, plan, listener)
+    settings = settings_of(estimator, space, (search, n_candidates, random_state))
+    for params, candidate in settings:
+        if l1_ratio_of(params):  # whose folds suit the others too, but not the other way round
+            planned(candidate)
+            break
+    return search_space(lambda candidate: tuned(candidate, Silent()), settings, lambda: folds, listener)
 
 
 def path(
@@ -197,6 +212,10 @@ def path(
     ValueError
         For data or arguments that cannot be used; the sentence names the place and the remedy.
 
+    Notes
+    -----
+    With ``decay_groups`` the ratios of the groups' strengths are tuned first, on the estimator's folds.
+
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
@@ -204,9 +223,11 @@ def path(
     >>> wd.path(wd.LinearRegression(standardize=False), X, [1.0, 2.0, 4.0], [0.0, 1.0, np.inf]).coef.ravel().round(3)
     array([1.5, 0.6, 0. ])
     """
-    rows = raw_tables.given(X, y, sample_weight, None, text)
+    rows = raw_tables.given(X, y, sample_weight, None, text, estimator)
     estimator, data = rows.of(estimator)
     fitter, own = fitter_of(estimator)
     problem = fitter.open(data, rows.y, rows.sample_weight)
+    if wants_strengths(problem):
+        problem, _ = tuned_weights(problem, replace(own, cv=rows.folds(own.cv)), groups=rows.groups, y=rows.y)
     wanted = own.decays if decays is None else decays
     return problem.path(drawable(problem.candidates()) if wanted is None else strengths(wanted))

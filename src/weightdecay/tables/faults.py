@@ -176,7 +176,9 @@ def _role_remedy(origin: Origin, one: Fault, role: str) -> str:
     if COMMA_NUMBER.fullmatch(one.field):
         return "write its numbers with a decimal point, without commas"
     if one.kind == "text" and one.share < MOSTLY:
-        other = ", or write its classes as numbers" if role == "target " else ""
+        other = (
+            ", or take its texts for classes (--model logistic, in Python classes=True)" if role == "target " else ""
+        )
         needed = "a number or a date (YYYY-MM-DD)" if role == "time " else "a number"
         return f"a {role}must be {needed} in every {origin.noun}: name another column{other}"
     if one.kind == "missing" and role == "target ":

@@ -96,6 +96,12 @@ class ParquetSheet:
     def notes(self) -> tuple[str, ...]:
         return (*self.opening, *self._done)
 
+    @property
+    def categories(self) -> frozenset[str]:
+        import polars as pl
+
+        return frozenset(name for name, kind in self.types.items() if isinstance(kind, pl.Categorical | pl.Enum))
+
     def frame(self, columns: Sequence[str] | None = None, *, least: int = 2) -> pl.DataFrame:
         """The columns named: integers and floats of any width, Boolean, String, Date and Datetime; missing is null."""
         columns = list(self.names if columns is None else columns)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.table import Table
@@ -35,6 +35,7 @@ def read(
     time: str | None = None,
     missing: str | float | Sequence[str | float] = (),
     skip_missing_target: bool = False,
+    classes: bool | None = None,
 ) -> Table:
     """Read a file of columns to learn from: numbers, truth values, dates, categories and texts, with gaps.
 
@@ -70,11 +71,14 @@ def read(
         Further words for gaps, such as ``"k.A."`` or ``-999``.
     skip_missing_target : bool, default False
         Leave out the rows without a target instead of refusing them.
+    classes : bool, optional
+        Whether the target is of classes. None goes by its fields: texts and truth values are classes, numbers are not.
+        True takes few numbers for classes as well, False takes true and false for 1 and 0 and refuses texts.
 
     Returns
     -------
     Table
-        X a frame of p columns with their names, y of shape (n,).
+        X a frame of p columns with their names, y of shape (n,), numbers or labels of classes.
 
     Raises
     ------
@@ -104,7 +108,9 @@ def read(
         prose = [*text, *([group] if group else [])]
         frame = as_polars(frame, prose=prose, apart=fields.roles, origin=origin, flaws=flaws)
     goals, skip = frame.get_column(target), skip_missing_target
-    goal = flaws.tried("target column", target, target_of, goals, origin, skip=skip, word=fields.word)
+    wanted: dict[str, Any] = {"skip": skip, "word": fields.word, "classes": classes, "markers": not sheet.typed}
+    wanted["category"] = target in sheet.categories
+    goal = flaws.tried("target column", target, target_of, goals, origin, **wanted)
     if skip:
         # Which rows are left out is not known where it failed.
         flaws.check()
@@ -137,6 +143,7 @@ def read(
         text=tuple(name for name in text if name in encoder.columns),
         plan=_plan(sheet.names, encoder.plan if sheet.typed else _with_words(encoder.plan, frame), weight, group, time),
         reading=reading,
+        target_kind=goal.kind,
         where=where,
     )
 
@@ -265,6 +272,7 @@ def _notes(sheet: Sheet, target: str, drop: Sequence[str], found: Typed, goal: T
     if goal.skipped:
         skipped = f"{goal.skipped:,} row{' is' if goal.skipped == 1 else 's are'} left out"
         notes.append(f"{skipped}, in which the target {quoted(target)} has no value")
+    notes += goal.notes
     words: dict[tuple[str, str], list[str]] = {TRUTHS[0]: [target]} if goal.truth else {}
     for name, pair in found.truths:
         words.setdefault(pair, []).append(name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.tables import dates
+from weightdecay.tables.classes import holds_classes, labels_of, many_classes
 from weightdecay.tables.faults import MOSTLY, Fault, Kind, fault, lines, sentence
 from weightdecay.tables.gaps import missing_fields
 from weightdecay.tables.kinds import read_dates
@@ -43,20 +44,42 @@ class Target:
         Whether they have a decimal comma.
     skipped : int
         Rows that have none.
+    kind : {"number", "classes"}
+    notes : tuple of str
+        What was done on the way.
     """
 
-    values: Array
+    values: NDArray[Any]
     kept: NDArray[np.intp] | None
     truth: bool
     comma: bool
     skipped: int = 0
+    kind: str = "number"
+    notes: tuple[str, ...] = ()
 
 
-def target_of(column: pl.Series, origin: Origin, *, skip: bool, word: str = "") -> Target:
-    """The numbers to predict, which must vary; rows without one are left out or refused.
+def target_of(
+    column: pl.Series,
+    origin: Origin,
+    *,
+    skip: bool,
+    word: str = "",
+    classes: bool | None = None,
+    category: bool = False,
+    markers: bool = True,
+) -> Target:
+    """The numbers or classes to predict, which must vary; rows without one are left out or refused.
 
-    Some have the ``word`` that a user named as one for gaps.
+    Some have the ``word`` that a user named as one for gaps. Classes are what texts and truth values are, unless the
+    user says so or not; ``category`` is what the file says of the column, and without ``markers`` words such as NA are
+    classes as any other.
     """
+    if classes or (classes is None and holds_classes(column, origin, category=category)):
+        labels, there, notes = labels_of(column, origin, skip=skip, word=word, markers=markers)
+        gone = len(column) - len(labels)
+        rows = np.flatnonzero(there.to_numpy()) if gone else None
+        notes = (*notes, *many_classes(labels, column.name))
+        return Target(labels, rows, False, False, gone, "classes", notes)
     values, truth, comma = _numbers(column, origin, "target ", gaps=skip, word=word)
     gaps = values.null_count()
     kept = np.flatnonzero(values.is_not_null().to_numpy()) if gaps else None

@@ -50,6 +50,10 @@ class Sheet(Protocol):
         """Whether columns come with types (Parquet), missing values as null; or all as text, missing ones as ""."""
 
     @property
+    def categories(self) -> frozenset[str]:
+        """Columns that the file itself says are categories."""
+
+    @property
     def delimiter(self) -> str:
         """What parts the fields of a line; the empty text where nothing does."""
 
@@ -141,6 +145,7 @@ class TextSheet:
     opening: tuple[str, ...]
     decimal_comma: bool
     typed: bool = False
+    categories: frozenset[str] = frozenset()
     # The empty rows that `frame` found, from 0, once it was called.
     _empty: list[NDArray[np.intp]] = field(default_factory=list)
 

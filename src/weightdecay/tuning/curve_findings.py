@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.finding import Finding
+from weightdecay.records.interval_words import interval_words
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import BETTER, beaten, brief, near_best
 
@@ -21,6 +22,7 @@ NOTHING = 1e-6  # share of the constant model's loss below which it does not mat
 SQUARED = ("r2", "mean squared error", "root mean squared error")  # scores of the squared error
 COMPETES = 0.1  # share by which a second minimum may be worse and still be told
 CERTAIN = 2.0  # paired standard errors that it must cost as well
+OPTIMISTIC = 2.0  # times that a nested interval reaches farther up than the fold-wise one
 
 
 def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
@@ -31,6 +33,7 @@ def curve_findings(tuning: Tuning, *, given: bool) -> tuple[Finding, ...]:
         *_several_minima(tuning),
         *_disagreement(tuning, given),
         *_unfinished(tuning),
+        *_optimistic(tuning),
     )
 
 
@@ -167,4 +170,21 @@ def _unfinished(tuning: Tuning) -> Iterator[Finding]:
             "warning",
             f"{int(late.sum())} of {late.size} fold fits stopped before the tolerance was met, at {where}",
             "raise max_iter, or ignore it if these decays are far from the best",
+        )
+
+
+def _optimistic(tuning: Tuning) -> Iterator[Finding]:
+    """WD022: the loss of the tuned model may be much worse than the spread over folds says."""
+    found = tuning.intervals
+    if found is None or not (found.has_fold_wise and found.has_nested):
+        return
+    above, nested = found.fold_wise[1] - found.loss, found.nested[1] - found.loss
+    if above > 0 and nested > OPTIMISTIC * above:
+        low, high = (interval_words(tuning, one) for one in (found.fold_wise, found.nested))
+        yield Finding(
+            "WD022",
+            "warning",
+            f"the held-out {tuning.metric} {brief(tuning.as_metric(found.loss))} may be far too good: by nested "
+            f"cross-validation the 95 % interval is {high}, by the spread over folds alone {low}",
+            "report the nested interval; more rows, or fewer columns, make the loss surer",
         )

@@ -55,12 +55,18 @@ class Folds:
         Which repetition a fold belongs to; standard errors are taken within repetitions.
     text : str
         The plan in words.
+    shuffled : bool
+        Whether rows were dealt out at random, so that any other deal would do as well.
+    once : bool
+        Whether it is asked about only once, so that nothing of it need be kept.
     """
 
     n: int
     partitions: tuple[Partition, ...]
     repeat: Index
     text: str
+    shuffled: bool = False
+    once: bool = False
 
     @property
     def leave_one_out(self) -> bool:
@@ -78,7 +84,7 @@ def leave_one_out(n: int) -> Folds:
     """Every row held out once."""
     if n < 2:
         raise ValueError(f"leave-one-out needs at least 2 rows, got {n}; give more data or fix decay=")
-    return Folds(n, (), np.zeros(1, dtype=np.intp), f"leave-one-out over {n:,} rows")
+    return Folds(n, (), np.zeros(1, dtype=np.intp), f"leave-one-out over {n:,} rows", shuffled=True)
 
 
 def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
@@ -94,7 +100,7 @@ def k_folds(n: int, k: int, random_state: Any = None) -> Folds:
     label[order] = np.repeat(np.arange(k, dtype=np.int32), sizes)
     train = tuple(tuple(cell for cell in range(k) if cell != fold) for fold in range(k))
     partition = Partition(label, k, train, tuple((fold,) for fold in range(k)))
-    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} folds")
+    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} folds", shuffled=True)
 
 
 def stratified_folds(strata: Any, k: int, random_state: Any = None) -> Folds:
@@ -119,7 +125,7 @@ def stratified_folds(strata: Any, k: int, random_state: Any = None) -> Folds:
     cells = k + int(len(order) < n)
     train = tuple(tuple(cell for cell in range(cells) if cell != fold) for fold in range(k))
     partition = Partition(label, cells, train, tuple((fold,) for fold in range(k)))
-    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} stratified folds")
+    return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} stratified folds", shuffled=True)
 
 
 def natural_count(strata: Any, k: int) -> int:

@@ -31,6 +31,8 @@ EXTENSION = 2  # decades added at an edge
 MAX_ROUNDS = 16
 FARTHEST = 305  # powers of ten beyond which floats end
 NOTHING = 1e-24  # share of infinite decay's loss below which the loss of no decay is rounding: the fit is exact
+PERFECT = 1e-6  # the same of a loss that only falls, where no decay has no model
+UNBOUNDED = 4  # decades below the candidates to which such a loss is followed
 SAME = 1e-6  # relative difference at which an edge has reached its limit, no decay or infinite decay
 
 
@@ -61,9 +63,10 @@ def searched(
         Of the grid and the names together, from one question.
     """
     lattice = np.round(FINE * np.log10(candidates)).astype(np.int64)
+    first = lattice[0]
     for _ in range(MAX_ROUNDS):
         held_out = split.held_out(np.union1d(np.concatenate([[0.0], decays_at(lattice), [np.inf]]), names), scorer)
-        curves = _Curves(held_out, lattice)
+        curves = _Curves(held_out, lattice, int(first) - UNBOUNDED * FINE)
         new = curves.extension()
         if not new.size:
             new = np.union1d(curves.refinement(), curves.crossings(tolerance, scored=scorer is not None))
@@ -101,8 +104,8 @@ def drawable(candidates: Array) -> Array:
 class _Curves:
     """Mean losses (1 + t, L), or (1, L) for one target, at the lattice and at both limits; inf where not finite."""
 
-    def __init__(self, held_out: HeldOut, lattice: Exponents) -> None:
-        self.held_out, self.lattice = held_out, lattice
+    def __init__(self, held_out: HeldOut, lattice: Exponents, floor: int) -> None:
+        self.held_out, self.lattice, self.floor = held_out, lattice, floor
         means = np.stack([one.mean for one in curves_of(held_out)])
         means = np.where(np.isfinite(means), means, np.inf)
         self.limits = means[:, [0, -1]]
@@ -132,6 +135,9 @@ class _Curves:
             distance = np.abs(edge - np.where(np.isfinite(limit), limit, inner))
             unsettled = np.asarray(distance > SAME * np.abs(self.inner.min(axis=1)))
         exact = np.abs(self.limits[:, 0]) <= NOTHING * np.abs(self.limits[:, 1])
+        # Of classes that can be separated the loss falls to nothing, and there is no model without decay.
+        nothing = np.abs(edge) <= PERFECT * np.abs(self.limits[:, 1])
+        exact |= np.isinf(self.limits[:, 0]) & (nothing | (self.lattice[0] <= self.floor))
         return unsettled & ~exact if end == 0 else unsettled
 
     def refinement(self) -> Exponents:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
+from weightdecay.records.intervals import Intervals
 from weightdecay.records.later import Later
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.later import worst_first
@@ -129,9 +130,13 @@ class Partial:
         )
         return worst_first((stopped, *self.whole.findings(tuning)))
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """The model in use looked at closely."""
         return self.whole.diagnostics()
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Intervals for the held-out loss."""
+        return self.whole.intervals(tuning)
 
     def model(self) -> Any:
         """The estimator, refitted on all rows at the chosen decay."""

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.intervals import Intervals
 from weightdecay.records.tuning import Tuning
+from weightdecay.tuning.class_findings import class_findings
 from weightdecay.tuning.curve_findings import curve_findings
 from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.group_findings import group_findings
+from weightdecay.tuning.nested import Nested
 from weightdecay.tuning.protocol import Problem
 
 Array = NDArray[np.float64]
@@ -49,12 +53,14 @@ class OfProblem:
     given : bool
         Whether the decays were given, rather than searched.
     folds : Folds
+    nested : Nested
     """
 
     problem: Problem
     decay: float | Array
     given: bool
     folds: Folds
+    nested: Nested
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria, averaged over targets."""
@@ -67,14 +73,21 @@ class OfProblem:
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """Findings of the data, and of the curve or, since each target has a decay of its own, of every target's."""
+        grouped = group_findings(tuning)
         if not tuning.targets:
-            return worst_first((*self.problem.findings(), *curve_findings(tuning, given=self.given)))
-        return worst_first((*self.problem.findings(), *_of_targets(tuning.targets)))
+            # The diagnostics of the record are computed once, whoever asks for them first.
+            classes = class_findings(tuning.diagnostics) if tuning.classes else ()
+            return worst_first((*self.problem.findings(), *curve_findings(tuning, given=self.given), *classes, *grouped))
+        return worst_first((*self.problem.findings(), *_of_targets(tuning.targets), *grouped))
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """Of the only target; several have their own."""
         found = self.problem.diagnostics(self.decay, self.folds)
         return found[0] if len(found) == 1 else None
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Of the only target; several have their own."""
+        return None if tuning.targets else self.nested.intervals(tuning)
 
     def model(self) -> Any:
         """The estimator at the chosen decay."""
@@ -93,6 +106,8 @@ class OfTarget:
         The choices of all targets.
     given : bool
     folds : Folds
+    nested : Nested
+        Of all targets.
     """
 
     problem: Problem
@@ -100,6 +115,7 @@ class OfTarget:
     decay: Array
     given: bool
     folds: Folds
+    nested: Nested
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """Other criteria of this target."""
@@ -112,6 +128,7 @@ class OfTarget:
             whole,
             coef=whole.coef[:, self.number],
             intercept=whole.intercept[:, self.number],
+            df=whole.df if whole.df.ndim == 1 else whole.df[:, self.number],
             train_loss=whole.train_loss[:, self.number],
             target_names=whole.target_names[self.number : self.number + 1],
         )
@@ -120,10 +137,14 @@ class OfTarget:
         """Findings of this target's curve; those of the data are in the outer record."""
         return worst_first(curve_findings(tuning, given=self.given))
 
-    def diagnostics(self) -> Diagnostics | None:
+    def diagnostics(self) -> AnyDiagnostics | None:
         """Of this target."""
         found = self.problem.diagnostics(self.decay, self.folds)
         return found[self.number] if found else None
+
+    def intervals(self, tuning: Tuning) -> Intervals | None:
+        """Of this target."""
+        return self.nested.intervals(tuning, self.number)
 
     def model(self) -> Any:
         """There is one model for all targets."""

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
-from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
+from weightdecay.records.grouping import Grouping
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
 
@@ -48,6 +49,14 @@ class Facts:
         Classes that a number of folds deals out evenly.
     positive : ndarray of shape (n_given,) of bool, or None
         Rows with positive weight, None where all have.
+    classes : tuple of str
+        The classes of a classifier in words, in the order of its ``classes_``; empty where a number is predicted.
+    fold_work : float
+        Operations, roughly, that one more training set costs; inf where every decay is a fit of its own.
+    grouping : Grouping or None
+        Strengths of groups of columns, where these were tuned.
+    l1_ratio : float
+        Share of the L1 part in the penalty.
     """
 
     n_given: int
@@ -63,6 +72,10 @@ class Facts:
     target_names: tuple[str, ...] = ()
     strata: NDArray[Any] | None = field(default=None, compare=False, repr=False)
     positive: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    classes: tuple[str, ...] = ()
+    fold_work: float = 0.0
+    grouping: Grouping | None = field(default=None, compare=False)
+    l1_ratio: float = 0.0
 
     def of_target(self, number: int) -> Facts:
         """The same of one of several targets."""
@@ -107,7 +120,7 @@ class Problem(Protocol):
         """Other criteria for the choice of λ, each (L,) or (L, t); smaller is better."""
         ...
 
-    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Diagnostics, ...]:
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[AnyDiagnostics, ...]:
         """The models at a decay, or at one per target, looked at closely: one per target, none where not to be had."""
         ...
 

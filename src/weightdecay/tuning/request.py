@@ -48,8 +48,8 @@ def tune_request(
         decays=None if request.decays is None else np.unique(strengths(request.decays)),
         rule=request.rule,
         tolerance=float(tolerance),
-        scorer=as_scorer(request.scoring),
-        scoring=scoring_name(request.scoring, facts.loss_name),
+        scorer=as_scorer(request.scoring, len(facts.classes)),
+        scoring=scoring_name(request.scoring, facts.loss_name, len(facts.classes)),
         progress=progress or Silent(),
     )
     folds = folds_of(problem, request, groups, y)

@@ -17,6 +17,7 @@ from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.grid import bests, searched
 from weightdecay.tuning.interrupts import Halted, Interrupted, Partial
 from weightdecay.tuning.later import OfProblem, OfTarget
+from weightdecay.tuning.nested import Choosing, Nested
 from weightdecay.tuning.progress import Progress, Silent, Stepwise
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
 from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, paired_excess, smallest
@@ -169,7 +170,10 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         for number in range(len(held_out.targets))
     ]
     own = np.array([one.decay for one in each])
-    targets = tuple(replace(one, later=OfTarget(problem, number, own, given, folds)) for number, one in enumerate(each))
+    nested = Nested(problem, folds, Choosing(evaluated.grid, choice.rule, choice.scorer))
+    targets = tuple(
+        replace(one, later=OfTarget(problem, number, own, given, folds, nested)) for number, one in enumerate(each)
+    )
     decays, mean, error = evaluated.grid, held_out.mean[on_grid], held_out.standard_error[on_grid]
     best = smallest(decays, mean)
     decay = choose(choice.rule, decays, mean, error)
@@ -199,8 +203,11 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         target_names=facts.target_names,
         references=evaluated.references(),
         columns=facts.columns,
+        classes=facts.classes,
+        grouping=facts.grouping,
+        l1_ratio=facts.l1_ratio,
         targets=targets,
-        later=OfProblem(problem, own if targets else decay, given, folds),
+        later=OfProblem(problem, own if targets else decay, given, folds, nested),
     )
 
 

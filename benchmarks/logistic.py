@@ -1,0 +1,252 @@
+"""Against scikit-learn: tuning logistic regression along a path, beside LogisticRegressionCV and beside one fit.
+
+Both sides search the same strengths (those of ``LogisticRegressionCV(Cs=L)``, 1e-4 to 1e4) over the same stratified
+folds and are judged by log-loss. In the same run our log-losses are compared with refits converged tightly; a row
+whose log-losses are further than 1e-7 from them is no result.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import weightdecay as wd
+from benchmarks.measure import Array, Result, medians, seconds
+
+Index = NDArray[np.intp]
+Splits = list[tuple[Index, Index]]
+
+EXACT = 1e-7  # how far our log-losses may be from tight refits, relative
+EQUAL = 1e-3  # how far a rival's may be, to count as equal
+
+
+@dataclass(frozen=True)
+class Work:
+    """One table, its folds, and the strengths both sides try."""
+
+    X: Any
+    y: NDArray[np.int64]
+    n_decays: int
+    standardize: bool = True
+
+    @property
+    def strengths(self) -> Array:
+        """scikit-learn's C, ascending: its own grid of that many."""
+        return np.logspace(-4, 4, self.n_decays)
+
+    @property
+    def decays(self) -> Array:
+        """The same as λ = 1/(nC), in the order of C."""
+        return np.asarray(1.0 / (len(self.y) * self.strengths))
+
+    def folds(self) -> Splits:
+        """Five stratified folds for both sides."""
+        return list(StratifiedKFold(5, shuffle=True, random_state=0).split(np.zeros(len(self.y)), self.y))
+
+    def ours(self) -> Any:
+        """The whole search."""
+        estimator = wd.LogisticRegression(standardize=self.standardize)
+        return wd.tune(estimator, self.X, self.y, decays=self.decays, cv=self.folds())
+
+    def leave_one_out(self) -> Any:
+        """Approximate leave-one-out, finished, at all decays."""
+        return wd.tune(wd.LogisticRegression(), self.X, self.y, decays=self.decays, cv="loo")
+
+    def path(self) -> Any:
+        """The models alone."""
+        return wd.path(wd.LogisticRegression(), self.X, self.y, self.decays)
+
+    def rival(self, solver: str = "lbfgs", **settings: Any) -> Any:
+        """The same search by scikit-learn."""
+        return LogisticRegressionCV(
+            Cs=self.strengths,
+            cv=self.folds(),
+            scoring="neg_log_loss",
+            solver=solver,
+            l1_ratios=(0.0,),
+            use_legacy_attributes=False,
+            **settings,
+        ).fit(self.X, self.y)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """A rival that stops early says so hundreds of times."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def classes(n: int, p: int, seed: int = 0) -> tuple[Array, NDArray[np.int64]]:
+    """Correlated columns, standardised beforehand as its users should for the rival, and two overlapping classes."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.5 * rng.standard_normal((n, 1))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    score = 2.0 * X @ rng.standard_normal(p) / np.sqrt(p)
+    return X, (score + rng.logistic(size=n) > 0).astype(np.int64)
+
+
+def digits() -> tuple[Array, NDArray[np.int64]]:
+    """scikit-learn's digits, columns standardised; those that are constant are nothing to either side."""
+    X, y = load_digits(return_X_y=True)
+    return StandardScaler().fit_transform(X), y.astype(np.int64)
+
+
+def text(n: int, p: int, density: float, seed: int = 0) -> tuple[csr_array, NDArray[np.int64]]:
+    """Words in rows as in text: frequencies by Zipf's law, inverse document frequencies, rows of length 1.
+
+    A row has n·density words on average, lengths vary; 300 words of middling frequency speak for a class.
+    """
+    rng = np.random.default_rng(seed)
+    share = 1.0 / (np.arange(p) + 10.0)
+    share /= share.sum()
+    target = density * p
+    lengths = np.maximum(3, rng.lognormal(np.log(1.9 * target) - 0.125, 0.5, n)).astype(np.intp)
+    rows = np.repeat(np.arange(n), lengths)
+    words = rng.choice(p, size=len(rows), p=share)
+    counts = csr_array((np.ones(len(rows)), (rows, words)), shape=(n, p))
+    counts.sum_duplicates()
+    known = np.bincount(counts.indices, minlength=p)
+    counts.data = (1.0 + np.log(counts.data)) * np.log(n / np.maximum(known, 1))[counts.indices]
+    length = np.sqrt(np.add.reduceat(counts.data**2, counts.indptr[:-1]))
+    counts.data /= np.repeat(length, np.diff(counts.indptr))
+    effect = np.zeros(p)
+    effect[rng.choice(np.arange(20, min(p, 4000)), min(300, p // 4), replace=False)] = 6.0 * rng.standard_normal(
+        min(300, p // 4)
+    )
+    score = counts @ effect
+    return counts, (score + rng.logistic(size=n) > 0).astype(np.int64)
+
+
+def tight(work: Work, fold: int, at: int) -> float:
+    """Log-loss of a fold by a refit converged tightly, on columns scaled as ours are."""
+    train, test = work.folds()[fold]
+    settings = {"solver": "newton-cholesky", "tol": 1e-10} if work.X.shape[1] < 3000 else {"tol": 1e-9}
+    last = LogisticRegression(C=work.strengths[at], max_iter=100_000, **settings)
+    model = make_pipeline(StandardScaler(), last) if work.standardize else last
+    with quietly():
+        model.fit(work.X[train], work.y[train])
+    if work.y.max() > 1:
+        return float(log_loss(work.y[test], model.predict_proba(work.X[test])))
+    score = model.decision_function(work.X[test])
+    return float(np.logaddexp(0.0, np.where(work.y[test] > 0, -score, score)).mean())
+
+
+def checked(work: Work, losses: Array, bound: float, who: str, places: Sequence[tuple[int, int]]) -> None:
+    """Refuse a row whose log-losses (F, L), in the order of C, are not those of tight refits."""
+    errors = [abs(losses[fold, at] / tight(work, fold, at) - 1.0) for fold, at in places]
+    print(f"  {who}: log-losses within {max(errors):.1e} of tight refits", file=sys.stderr, flush=True)
+    if not max(errors) <= bound:
+        raise RuntimeError(f"{who}: log-losses are {max(errors):.1e} from tight refits, expected at most {bound:g}")
+
+
+def places(work: Work, count: int = 4) -> list[tuple[int, int]]:
+    """Some folds and strengths to check: spread over both, the ends included."""
+    return [(number % 5, int(at)) for number, at in enumerate(np.linspace(0, work.n_decays - 1, count))]
+
+
+def against_the_search(work: Work, bar: float, stretch: float, name: str, repeats: int, rivals: int = 1) -> Result:
+    """Our search beside LogisticRegressionCV with its default solver and tolerance, which takes minutes."""
+    checked(work, work.ours().losses[:, ::-1], EXACT, "ours", places(work))
+    with quietly():
+        ours, rival = medians(work.ours, work.rival, repeats, rival_repeats=rivals)
+    return Result(name, ours, rival, bar, stretch, faster=True)
+
+
+def dense_search(n: int, p: int, n_decays: int, name: str, repeats: int) -> Result:
+    """5 folds × 100 decays of a tall table."""
+    return against_the_search(Work(*classes(n, p), n_decays), 10.0, 30.0, name, repeats)
+
+
+def dense_beside_one_fit(n: int, p: int, n_decays: int, name: str, repeats: int) -> Result:
+    """The same beside one ``LogisticRegression().fit``."""
+    work = Work(*classes(n, p), n_decays)
+    checked(work, work.ours().losses[:, ::-1], EXACT, "ours", places(work))
+    ours, rival = medians(work.ours, lambda: LogisticRegression().fit(work.X, work.y), repeats)
+    return Result(name, ours, rival, 15.0, 5.0)
+
+
+def digits_search(name: str, repeats: int) -> Result:
+    """Ten classes."""
+    return against_the_search(Work(*digits(), 50), 5.0, 20.0, name, repeats, rivals=2)
+
+
+# Solvers that LogisticRegressionCV can use here (newton-cholesky would form a 50,000 × 50,000 Hessian), each at its
+# default tolerance and at tighter ones: the fastest whose log-losses are equal to ours is the one to beat. liblinear
+# decays the intercept, so that its log-losses are of another model; it takes part all the same.
+CANDIDATES: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("lbfgs", {"tol": 1e-4}),
+    ("lbfgs", {"tol": 1e-5, "max_iter": 1000}),
+    ("newton-cg", {"tol": 1e-4}),
+    ("newton-cg", {"tol": 1e-5}),
+    ("liblinear", {"tol": 1e-4}),
+    ("liblinear", {"tol": 1e-4, "dual": True}),
+    ("sag", {"tol": 1e-3, "max_iter": 200}),
+    ("saga", {"tol": 1e-3, "max_iter": 200}),
+)
+
+
+def best_solver(work: Work, ours: Array, limit: float = np.inf) -> tuple[str, Mapping[str, Any]]:
+    """The fastest candidate whose log-losses are within EQUAL of ours, each timed once; said on stderr."""
+    best: tuple[float, tuple[str, Mapping[str, Any]]] | None = None
+    for solver, settings in CANDIDATES:
+        found: list[Any] = []
+        with quietly():
+            taken = seconds(lambda solver=solver, settings=settings: found.append(work.rival(solver, **settings)))
+        error = float(np.abs(-found[0].scores_.reshape(ours.shape) / ours - 1.0).max())
+        print(f"  {solver} {dict(settings)}: {taken:.1f} s, log-losses within {error:.1e}", file=sys.stderr, flush=True)
+        if error <= EQUAL and (best is None or taken < best[0]):
+            best = (taken, (solver, settings))
+        if taken > limit:
+            break
+    if best is None:
+        raise RuntimeError(f"no solver of LogisticRegressionCV came within {EQUAL:g} of the log-losses")
+    return best[1]
+
+
+def sparse_search(n: int, p: int, density: float, n_decays: int, name: str, repeats: int) -> Result:
+    """Text-like sparse columns as they are, beside the best solver of LogisticRegressionCV."""
+    work = Work(*text(n, p, density), n_decays, standardize=False)
+    losses = np.asarray(work.ours().losses)[:, ::-1]
+    checked(work, losses, EXACT, "ours", places(work))
+    solver, settings = best_solver(work, losses)
+    with quietly():
+        ours, rival = medians(work.ours, lambda: work.rival(solver, **settings), repeats, rival_repeats=2)
+    return Result(f"{name} ({solver})", ours, rival, 3.0, 10.0, faster=True)
+
+
+def leave_one_out_beside_the_path(n: int, p: int, n_decays: int, name: str, repeats: int) -> Result:
+    """What finished approximate leave-one-out costs beside the models that it needs anyhow."""
+    work = Work(*classes(n, p), n_decays)
+    ours, rival = medians(work.leave_one_out, work.path, repeats)
+    return Result(name, ours, rival, 2.0, None)
+
+
+ROWS: Mapping[str, Callable[[str, int], Result]] = {
+    "n=50,000 p=200: 5 folds × 100 decays, LogisticRegressionCV / ours": partial(dense_search, 50_000, 200, 100),
+    "n=50,000 p=200: 5 folds × 100 decays / one LogisticRegression fit": partial(
+        dense_beside_one_fit, 50_000, 200, 100
+    ),
+    "digits, 10 classes: 5 folds × 50 decays, LogisticRegressionCV / ours": digits_search,
+    "CSR 20,000 × 50,000 at 0.1 %: 5 folds × 30 decays, best LogisticRegressionCV / ours": partial(
+        sparse_search, 20_000, 50_000, 1e-3, 30
+    ),
+    "n=50,000 p=200: leave-one-out × 100 decays / the path alone": partial(
+        leave_one_out_beside_the_path, 50_000, 200, 100
+    ),
+}

@@ -1,0 +1,144 @@
+"""Which model a table is for: the one that was asked for, or the one that its target calls for, and why."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from weightdecay.cli.sentences import counted
+
+if TYPE_CHECKING:
+    from weightdecay import LinearRegression, LogisticRegression, Table
+
+# What a target has to be read as for a model; None goes by its fields.
+CLASSES = {"auto": None, "linear": False, "logistic": True}
+# Scorers that judge one of two classes against the other.
+OF_ONE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A table and the kind of model for it.
+
+    Parameters
+    ----------
+    table : Table
+    kind : {"linear", "logistic"}
+    said : str
+        Which model was chosen and why, where that was left open.
+    plain : bool
+        Whether nothing else was to be expected.
+    """
+
+    table: Table
+    kind: str
+    said: str = ""
+    plain: bool = True
+
+    @property
+    def shown(self) -> Table:
+        """The table for eyes, with what was chosen among its notes."""
+        noted = self.plain and self.said
+        return replace(self.table, notes=(*self.table.notes, self.said)) if noted else self.table
+
+    def estimator(
+        self, exempt: Sequence[str], class_weight: str | None, **settings: Any
+    ) -> LinearRegression | LogisticRegression:
+        """The estimator for the table's columns, some of them exempt from decay with all that is made of them.
+
+        Raises
+        ------
+        typer.BadParameter
+            Class weights were given, and numbers are predicted.
+        ValueError
+            A column to exempt is not there.
+        """
+        import weightdecay as wd
+
+        known = dict.fromkeys([*self.table.columns, *(name for one in self.table.plan for name in one.made)])
+        for name in exempt:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else "name columns of the table"
+                raise ValueError(f"column {name!r} to exempt from decay is none of the columns to learn from; {hint}")
+        weights = dict.fromkeys(exempt, 0.0) if exempt else None
+        if self.kind == "logistic":
+            return wd.LogisticRegression(decay_weights=weights, class_weight=class_weight, **settings)
+        if class_weight is not None:
+            why = "it weighs classes, and linear regression predicts numbers; leave it out, or give --model logistic"
+            raise typer.BadParameter(why, param_hint="'--class-weight'")
+        return wd.LinearRegression(decay_weights=weights, **settings)
+
+    @property
+    def unit(self) -> str:
+        """The parameter of scikit-learn whose numbers are taken for decays most often."""
+        return f"sklearn.{'LogisticRegression.C' if self.kind == 'logistic' else 'Ridge.alpha'}"
+
+
+def chosen(model: str, data: Path, target: str, **how: Any) -> Model:
+    """The model that was asked for, or that the target calls for, and the table read for it.
+
+    Texts, truth values and two different numbers are classes; other numbers are not, though they be few.
+
+    Parameters
+    ----------
+    model : {"auto", "linear", "logistic"}
+    data, target, how
+        What `wd.read` is given.
+    """
+    import weightdecay as wd
+
+    table = wd.read(data, target, classes=CLASSES[model], **how)
+    if model != "auto":
+        return Model(table, model)
+    target = repr(table.target if len(table.target) <= 60 else table.target[:59] + "…")
+    if table.target_kind == "classes":
+        what = "true and false" if table.y.dtype.kind == "b" else f"text with {len(table.classes):,} values"
+        if table.y.dtype.kind in "if":
+            what = f"a category with {len(table.classes):,} values"
+        return _noted(Model(table, "logistic", f"logistic regression, since the target {target} is {what}"))
+    values = table.like_classes
+    if len(values) == 2:
+        two = f"has two values, {values[0]:g} and {values[1]:g} (--model linear takes them for amounts)"
+        return _noted(Model(table.as_classes(), "logistic", f"logistic regression, since the target {target} {two}"))
+    said = f"linear regression, since the target {target} is of numbers"
+    if values:
+        few = f"only {counted(len(values), 'different one')}, all whole: if they are classes, give --model logistic"
+        return _noted(Model(table, "linear", f"{said}; it has {few}"))
+    return Model(table, "linear", said)
+
+
+def _noted(model: Model) -> Model:
+    """The model whose choice is told with what else was done to the table, in all that comes of it."""
+    table = replace(model.table, notes=(*model.table.notes, model.said))
+    return replace(model, table=table, plain=False)
+
+
+def scoring_said(asked: str | None, used: str, table: Table) -> str:
+    """What a scorer of classes was taken for, where its name leaves that open; the empty text where it does not.
+
+    Parameters
+    ----------
+    asked : str or None
+        What was given on the command line.
+    used : str
+        `Tuning.scoring`.
+    table : Table
+    """
+    import numpy as np
+
+    name, classes = used.removeprefix("−"), table.classes
+    if asked is None or not classes:
+        return ""
+    if name in OF_ONE_CLASS and len(classes) == 2:
+        ones = [one == 1 for one in np.unique(table.y).tolist()]
+        return f"--scoring {asked}: the positive class is {classes[ones.index(True) if any(ones) else 1]!r}"
+    if name == asked:
+        return ""
+    mean = f", the mean over the {len(classes)} classes" if name.endswith(("_macro", "_ovr")) else ""
+    return f"--scoring {asked}: {name}{mean}"

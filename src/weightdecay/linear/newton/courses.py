@@ -1,0 +1,282 @@
+"""Courses: training sets that are solved together, and their models in the units of the columns.
+
+Tall data keep their columns, so that all folds share the passes over the rows. Data of more columns than rows are
+turned first: with K = Σ_j x_j x_jᵀ/a_j² over the decayed columns, a_j the scale on which λ acts, and the eigenvectors of
+its training part, K = U d Uᵀ, every model is a model of the n columns U√d, on which λ acts as it does on the p; what
+is not decayed stays beside them. Since every fold has scales of its own, each is a course of its own then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.design import Design, Roles
+from weightdecay.linear.fold_maps import FoldMap
+from weightdecay.linear.losses import Loss
+from weightdecay.linear.newton.members import Members, members_of
+from weightdecay.linear.newton.paths import Paths
+from weightdecay.linear.newton.rows import Cells, Standardised, cells_of
+from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
+from weightdecay.linear.spectrum import rounding
+from weightdecay.tuning.folds import Partition
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+class Units(Protocol):
+    """The way back to the columns."""
+
+    def models(self, V: Array, member: Index) -> tuple[Array, Array]:
+        """Coefficients (M, c, p) and intercepts (M, c) of models (M, c, q), in the units of the columns."""
+        ...
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Course:
+    """Members that are solved together.
+
+    Parameters
+    ----------
+    paths : Paths
+    units : Units
+    folds : tuple of int
+        Which folds of the plan its members are; −1 for all rows.
+    rows : ndarray
+        Numbers of the rows of its data among all.
+    """
+
+    paths: Paths
+    units: Units
+    folds: tuple[int, ...]
+    rows: Index
+
+    def test_rows(self, member: int) -> Index:
+        """Positions in its data of the rows that a member is tested on."""
+        inside = np.append(self.paths.members.test[member], False)
+        return np.flatnonzero(inside[self.paths.cells.label])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Direct:
+    """Models of z = (x − middle)/unit."""
+
+    data: Standardised
+    members: Members
+    centre: Array
+
+    def models(self, V: Array, member: Index) -> tuple[Array, Array]:
+        """Division, and the shift moved into the intercept."""
+        p = self.data.p
+        wide = self.members.wide(V, member)
+        coef = wide[:, :, :p] / self.data.unit
+        intercept = wide[:, :, p] - coef @ self.data.middle if wide.shape[2] > p else np.zeros(coef.shape[:2])
+        return coef + self.centre, intercept
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """Models of the columns U√d, of the undecayed columns and the intercept.
+
+    Parameters
+    ----------
+    X : Rows
+        As the fold has them.
+    mean : ndarray of shape (p,)
+    roles : Roles
+    weights : ndarray of shape (m, r)
+        By which combinations of training rows the decayed coefficients are had: U/√d.
+    train : ndarray of shape (m,)
+    exempt_unit : ndarray of shape (e,)
+    mapped : FoldMap or None
+    centre : ndarray of shape (c, p)
+    """
+
+    rows: Rows
+    mean: Array
+    roles: Roles
+    weights: Array
+    train: Index
+    exempt_unit: Array
+    mapped: FoldMap | None
+    centre: Array
+
+    def models(self, V: Array, member: Index) -> tuple[Array, Array]:
+        """Sums of training rows."""
+        M, c, q = V.shape
+        r, (D, E) = self.weights.shape[1], (self.roles.decayed, self.roles.exempt)
+        duals = self.weights @ V[:, :, :r].reshape(M * c, r).T
+        total = duals.sum(axis=0)
+        coef = np.zeros((M * c, self.rows.p))
+        used = self.rows.X[self.train]
+        for block, part in column_blocks(used):
+            coef[:, block] = (part.T @ duals - np.outer(self.mean[block], total)).T
+        found = np.zeros_like(coef)
+        found[:, D] = coef[:, D] / self.roles.scale**2
+        found = found.reshape(M, c, -1)
+        e = len(E)
+        found[:, :, E] = V[:, :, r : r + e] / self.exempt_unit
+        intercept = V[:, :, -1] - found @ self.mean if q > r + e else np.zeros((M, c))
+        if self.mapped is not None:
+            found = self.mapped.of_wide(found)
+        return found + self.centre, intercept
+
+
+def direct(
+    data: Standardised,
+    partition: Partition | None,
+    start: int,
+    design: Design,
+    maps: Sequence[FoldMap | None],
+    settings: tuple[float, int],
+    centre: Array,
+) -> Course:
+    """All rows, and the folds of a partition, on the columns as they are.
+
+    Parameters
+    ----------
+    start : int
+        Number of the partition's first fold.
+    settings : (float, int)
+        Tolerance and Newton steps.
+    """
+    n = data.n
+    if partition is None:
+        cells, sides = cells_of(np.zeros(n, dtype=np.int32), 1), (np.ones((1, 1), bool), np.zeros((1, 1), bool))
+        order, folds = np.arange(n), (-1,)
+    else:
+        label = np.where(partition.label < 0, partition.n_cells, partition.label).astype(np.int32)
+        order = np.argsort(label, kind="stable")
+        F, C = len(partition.train), partition.n_cells + 1
+        cells = cells_of(label[order], C)
+        train, test = np.zeros((1 + F, C), dtype=bool), np.zeros((1 + F, C), dtype=bool)
+        train[0] = True
+        for f in range(F):
+            train[1 + f, list(partition.train[f])] = True
+            test[1 + f, list(partition.test[f])] = True
+        sides, folds = (train, test), (-1, *range(start, start + F))
+        data = data.ordered(order)
+    members = members_of(data, cells, sides, design, [None, *maps] if partition is not None else [None])
+    return Course(Paths(data, cells, members, *settings), Direct(data, members, centre), folds, order)
+
+
+def alone(
+    data: Standardised, pair: tuple[Index, Index], design: Design, mapped: FoldMap | None, total: float
+) -> tuple[Standardised, Cells, Members, Index]:
+    """The rows, cells and the only member of one fold on the columns as they are."""
+    train, test = pair
+    order = np.concatenate([train, test])
+    cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), [len(train), len(test)]), 2)
+    part = data.ordered(order)
+    sides = np.array([[True, False]]), np.array([[False, True]])
+    members = members_of(part, cells, sides, design, [mapped])
+    return part, cells, replace(members, total=total), order
+
+
+def of_fold(
+    data: Standardised,
+    pair: tuple[Index, Index],
+    number: int,
+    design: Design,
+    mapped: FoldMap | None,
+    settings: tuple[float, int],
+    centre: Array,
+) -> Course:
+    """One fold on the columns as they are, with Hessians of its own."""
+    part, cells, members, order = alone(data, pair, design, mapped, float(data.s.sum()))
+    return Course(Paths(part, cells, members, *settings), Direct(part, members, centre), (number,), order)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Wide:
+    """Rows of more columns than rows, their targets, and what a centre predicts."""
+
+    rows: Rows
+    loss: Loss
+    offset: Array | None
+    design: Design
+    centre: Array
+
+
+def turned(
+    wide: Wide, pair: tuple[Index, Index], number: int, mapped: FoldMap | None, settings: tuple[float, int]
+) -> Course:
+    """One training set of wide data, and the rows it is tested on."""
+    rows = wide.rows if mapped is None else mapped.rows(wide.rows)
+    design = wide.design if mapped is None else mapped.designed(wide.design)
+    s = rows.s
+    train, test = pair[0][s[pair[0]] > 0], pair[1]
+    order = np.concatenate([train, test])
+    S, e_rows = float(s[train].sum()), len(train)
+    mean, roles = _scales(rows, train, design, mapped)
+    K = _kernel(rows, order, mean, roles)
+    d, U = np.linalg.eigh(K[:e_rows, :e_rows])
+    kept = d > rounding(d)
+    root = np.sqrt(d[kept])
+    weights = U[:, kept] / root
+    A = np.concatenate([U[:, kept] * root, K[e_rows:, :e_rows] @ weights])
+    E = roles.exempt
+    beside = np.asarray(rows.X[:, E][order].toarray() if not isinstance(rows.X, np.ndarray) else rows.X[order][:, E])
+    beside = beside - mean[E]
+    unit = np.sqrt(s[train] @ beside[:e_rows] ** 2 / S)
+    unit = np.where(unit > 0, unit, 1.0)
+    Z = np.ascontiguousarray(np.concatenate([A, beside / unit], axis=1))
+    r, e = A.shape[1], len(E)
+    offset = None if wide.offset is None else wide.offset[order]
+    data = Standardised(Z, rows.Y[order, 0], s[order], offset, np.zeros(r + e), np.ones(r + e), wide.loss)
+    q = r + e + int(design.fit_intercept)
+    Q = np.zeros((1, q))
+    Q[0, :r] = 1.0
+    cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), [len(train), len(test)]), 2)
+    members = Members(
+        np.array([[True, False]]),
+        np.array([[False, True]]),
+        np.array([S]),
+        np.array([float(s[test].sum())]),
+        rows.weight_sum,
+        Q,
+        np.zeros((1, q), dtype=bool),
+        np.ones((1, q)),
+        [None],
+    )
+    units = Turned(rows, mean, roles, weights, train, unit, mapped, wide.centre)
+    return Course(Paths(data, cells, members, *settings), units, (number,), order)
+
+
+def _scales(rows: Rows, train: Index, design: Design, mapped: FoldMap | None) -> tuple[Array, Roles]:
+    """Means of the columns, zeros without intercept, and their roles."""
+    s, S = rows.s[train], float(rows.s[train].sum())
+    mean, variance = np.zeros(rows.p), np.zeros(rows.p)
+    constant = np.zeros(rows.p, dtype=bool)
+    for block, part in column_blocks(rows.X[train]):
+        part = np.asarray(part, dtype=np.float64)
+        middle = part[0] + s @ (part - part[0]) / S
+        mean[block] = middle
+        variance[block] = s @ (part - middle) ** 2 / S
+        constant[block] = part.min(axis=0) == part.max(axis=0)
+    if not np.isfinite(variance).all():
+        raise OutOfRangeError
+    if mapped is not None:
+        constant = mapped.decide(constant)
+    roles = design.roles(variance, constant)
+    return mean if design.fit_intercept else np.zeros(rows.p), roles
+
+
+def _kernel(rows: Rows, order: Index, mean: Array, roles: Roles) -> Array:
+    """Σ_j (x_j − mean_j)(x_j − mean_j)ᵀ/a_j² over the decayed columns, of some rows."""
+    scale = np.full(rows.p, np.inf)
+    scale[roles.decayed] = roles.scale
+    K = np.zeros((len(order), len(order)))
+    for block, part in column_blocks(rows.X[order]):
+        Z = (part - mean[block]) / scale[block]
+        K += Z @ Z.T
+    return K

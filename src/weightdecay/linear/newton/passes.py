@@ -1,0 +1,194 @@
+"""Passes over the rows: gradients of many models at once, and the Hessian of one in every cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from weightdecay.linear.newton.members import Members
+from weightdecay.linear.newton.rows import Cells, Standardised, block_rows, taken
+from weightdecay.linear.rows import WHOLE, Share
+from weightdecay.linear.workers import shared_out
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Columns of a dense block that are weighted for a Hessian at once.
+HESSIAN_NUMBERS = 2**19
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Of M models: gradients (M, c, q) of the mean training loss, sums over the test rows of loss and its gradient.
+
+    ``test_loss`` is of shape (M,), ``test_gradient`` (M, c, q); both are zeros for members without test rows.
+    """
+
+    train: Array
+    test: Array
+    test_loss: Array
+
+
+@dataclass(eq=False)
+class _Sums:
+    train: Array
+    test: Array
+    loss: Array
+
+
+def gradients(data: Standardised, cells: Cells, members: Members, V: Array, member: Index) -> Gradients:
+    """Gradients of models V (M, c, q) of members (M,), in one pass over the rows.
+
+    Every row is multiplied once with every model that trains or is tested on it; what comes back is added to one side
+    or the other.
+    """
+    M, c, q = V.shape
+    p = data.p
+    wide = members.wide(V, member)
+    places = []
+    for cell in range(cells.count):
+        training, testing = members.train[member, cell], members.test[member, cell]
+        active = np.flatnonzero(training | testing)
+        W = np.ascontiguousarray(wide[active, :, :p].reshape(len(active) * c, p).T)
+        places.append((active, np.flatnonzero(testing[active]), W, wide[active, :, p] if q > p else None))
+
+    def of_share(share: Share) -> _Sums:
+        sums = _Sums(np.zeros((M, c, q)), np.zeros((M, c, q)), np.zeros(M))
+        for cell in range(cells.count):
+            if len(places[cell][0]):
+                _of_cell(data, cells, (cell, share), places[cell], sums)
+        return sums
+
+    first, *others = shared_out(of_share, data.n, 16 * V.size)
+    for other in others:
+        first.train += other.train
+        first.test += other.test
+        first.loss += other.loss
+    train = members.back(first.train, member) / members.weight[member][:, None, None]
+    return Gradients(train, members.back(first.test, member), first.loss)
+
+
+def _of_cell(
+    data: Standardised,
+    cells: Cells,
+    where: tuple[int, Share],
+    place: tuple[Index, Index, Array, Array | None],
+    sums: _Sums,
+) -> None:
+    """Add the rows of one cell that are a worker's share."""
+    cell, share = where
+    active, testing, W, intercept = place
+    m, c = len(active), sums.train.shape[1]
+    p = data.p
+    found, total = np.zeros((p, m * c)), np.zeros(m * c)
+    for rows in cells.blocks(cell, block_rows(data, m * c), share):
+        part, s, target = taken(data, rows), data.s[rows], data.target[rows]
+        eta = np.asarray(part @ W).reshape(len(s), m, c)
+        if intercept is not None:
+            eta += intercept
+        if data.offset is not None:
+            eta += data.offset[rows][:, None, :]
+        if len(testing):
+            sums.loss[active[testing]] += s @ data.loss.value(target, eta[:, testing])
+        slope = data.loss.slope(target, eta).reshape(len(s), m * c)
+        slope *= s[:, None]
+        found += part.T @ slope
+        total += slope.sum(axis=0)
+    both = np.concatenate([found, total[None]]) if intercept is not None else found
+    G = np.ascontiguousarray(both.T).reshape(m, c, -1)
+    training = np.ones(m, dtype=bool)
+    training[testing] = False
+    sums.train[active[training]] += G[training]
+    sums.test[active[testing]] += G[testing]
+
+
+def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
+    """Σ s ∂²loss (C, D, D) of every cell at one model v (c, q) of z, with D = c·q and outputs apart from each other."""
+    c, q = v.shape
+    p = data.p
+    D = c * q
+
+    def of_share(share: Share) -> Array:
+        found = np.zeros((cells.count, c, c, q, q))
+        size = max(64, HESSIAN_NUMBERS // max(p, 1)) if not data.sparse else data.n
+        for cell in range(cells.count):
+            for rows in cells.blocks(cell, size, share):
+                part, s = taken(data, rows), data.s[rows]
+                eta = np.asarray(part @ v[:, :p].T)
+                if q > p:
+                    eta += v[:, p]
+                if data.offset is not None:
+                    eta += data.offset[rows]
+                bend = data.loss.curvature(data.target[rows], eta) * s[:, None, None]
+                _add(found[cell], part, bend, q > p)
+        return found
+
+    first, *others = shared_out(of_share, data.n, 8 * cells.count * D * D)
+    for other in others:
+        first += other
+    for a in range(c):
+        for b in range(a):
+            first[:, a, b] = first[:, b, a]
+    return np.ascontiguousarray(first.transpose(0, 1, 3, 2, 4)).reshape(cells.count, D, D)
+
+
+def _add(found: Array, part: NDArray[np.float64], bend: Array, intercept: bool) -> None:
+    """Add Σ bend ẑ ẑᵀ of a block to the upper outputs (c, c, q, q)."""
+    c, p = len(found), part.shape[1]
+    dense = part.toarray() if sparse.issparse(part) and part.nnz > 0.1 * part.shape[0] * p else part
+    scaled = np.empty_like(dense) if isinstance(dense, np.ndarray) else None
+    for a in range(c):
+        for b in range(a, c):
+            weight = bend[:, a, b]
+            if scaled is None:
+                product = (part.T @ part.multiply(weight[:, None])).toarray()
+            elif a == b:
+                np.multiply(dense, np.sqrt(np.maximum(weight, 0.0))[:, None], out=scaled)
+                product = scaled.T @ scaled
+            else:
+                np.multiply(dense, weight[:, None], out=scaled)
+                product = dense.T @ scaled
+            found[a, b, :p, :p] += product
+            if intercept:
+                edge = np.asarray(part.T @ weight).ravel()
+                found[a, b, :p, p] += edge
+                found[a, b, p, :p] += edge
+                found[a, b, p, p] += weight.sum()
+
+
+def predictors(data: Standardised, members: Members, V: Array, member: Index, rows: Index) -> Array:
+    """Linear predictors (m, M, c) of models V (M, c, q) on some rows."""
+    M, c, q = V.shape
+    p = data.p
+    wide = members.wide(V, member)
+    eta = np.asarray(taken(data, rows) @ wide[:, :, :p].reshape(M * c, p).T).reshape(len(rows), M, c)
+    if q > p:
+        eta += wide[:, :, p]
+    if data.offset is not None:
+        eta += data.offset[rows][:, None, :]
+    return eta
+
+
+def cell_diagonals(data: Standardised, cells: Cells, v: Array) -> Array:
+    """The diagonals (C, D) of `cell_hessians`."""
+    c, q = v.shape
+    p = data.p
+    found = np.zeros((cells.count, c, q))
+    for cell in range(cells.count):
+        for rows in cells.blocks(cell, block_rows(data, c), WHOLE):
+            part, s = taken(data, rows), data.s[rows]
+            eta = np.asarray(part @ v[:, :p].T) + (v[:, p] if q > p else 0.0)
+            if data.offset is not None:
+                eta = eta + data.offset[rows]
+            bend = data.loss.curvature(data.target[rows], eta) * s[:, None, None]
+            own = np.ascontiguousarray(np.einsum("icc->ic", bend))
+            square = part.multiply(part) if data.sparse else part * part
+            found[cell, :, :p] += np.asarray(square.T @ own).T
+            if q > p:
+                found[cell, :, p] += own.sum(axis=0)
+    return found.reshape(cells.count, c * q)

@@ -1,0 +1,318 @@
+"""The `Problem` of a loss with weight decay that is solved by Newton's method."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from weightdecay.linear.design import Design
+from weightdecay.linear.fold_maps import fold_maps
+from weightdecay.linear.losses import Loss
+from weightdecay.linear.newton.courses import Course, Wide, direct, of_fold, turned
+from weightdecay.linear.newton.models import Models, models_of, polished
+from weightdecay.linear.newton.rows import Standardised, standardised
+from weightdecay.linear.newton.split import NOWHERE, NewtonSplit
+from weightdecay.linear.rows import OutOfRangeError, Rows, fingerprint
+from weightdecay.linear.units_of_rows import Scaling, bad_cell
+from weightdecay.records.column_plan import ColumnPlan
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.tuning.folds import Folds, natural_count
+from weightdecay.tuning.label_findings import label_findings
+from weightdecay.tuning.protocol import Facts, Scorer, Split
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Tolerance of gradients in folds.
+FOLD_TOL = 1e-8
+# Decades of λ around the mean curvature: nothing shrinks to everything shrinks.
+SPAN = (-6.0, 1.5)
+FARTHEST = 300.0
+# Rows up to which data of more columns than rows are turned to as many columns as rows.
+TURNED = 2500
+# Training rows per coefficient from which folds share their Hessians with all rows.
+SHARED = 10
+
+
+class Shell(Protocol):
+    """What a problem asks of the estimator that opened it."""
+
+    @property
+    def tol(self) -> float:
+        """Relative gradient at which models are done."""
+        ...
+
+    @property
+    def max_iter(self) -> int:
+        """Newton steps for one model."""
+        ...
+
+    def fitted(self, problem: NewtonProblem, decay: float | Array) -> Any:
+        """A clone at a decay, fitted to the problem."""
+        ...
+
+
+class Judge(Protocol):
+    """How a scorer is applied to what a loss predicts."""
+
+    def __call__(self, scorer: Scorer, rows: Index, means: Array) -> Array:
+        """−score (L,) of predictions (m, L, k) of some rows."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Coefficients (c, p), intercepts (c,), how they were computed, and in how many Newton steps."""
+
+    coef: Array
+    intercept: Array
+    status: str
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class NewtonProblem:
+    """Rows opened for a smooth convex loss.
+
+    Minimises J(w, b) = Σ s_i loss(y_i, b + x_i·w)/Σs + (λ/2) Σ_j p_j v_j ‖w_j − c_j‖², v_j the variance of column j
+    where columns are standardised, and 1 otherwise.
+    """
+
+    shell: Shell
+    rows: Rows
+    design: Design
+    centre: Array
+    columns: tuple[str, ...]
+    model_name: str
+    loss: Loss
+    judge: Judge
+    scaling: Scaling = field(repr=False)
+    references: tuple[tuple[str, float], ...]
+    classes: tuple[str, ...] = ()
+    strata: NDArray[Any] | None = None
+    plan: tuple[ColumnPlan, ...] = ()
+    target_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        vars(self)["_fingerprint"] = fingerprint(self.rows)
+
+    def _check_unchanged(self) -> None:
+        """What is computed only when asked for reads the rows again, and must find them as they were."""
+        if fingerprint(self.rows) != vars(self)["_fingerprint"]:
+            raise ValueError(
+                "X, y or sample_weight were changed since the decay was tuned, and what is asked for is computed from "
+                "them only now; call tuning.settled() before changing them, or tune on copies"
+            )
+
+    @contextmanager
+    def working(self) -> Any:
+        """Numbers that cannot be used, met on the way, become a sentence."""
+        try:
+            yield
+        except OutOfRangeError:
+            raise ValueError(bad_cell(self.rows.X, self.columns)) from None
+
+    @cached_property
+    def offset(self) -> Array | None:
+        """What the centre predicts, (n, c)."""
+        return np.asarray(self.rows.X @ self.centre.T) if self.centre.any() else None
+
+    @cached_property
+    def data(self) -> Standardised:
+        """The columns on one scale."""
+        return standardised(self.rows, self.loss, self.offset, centred=self.design.fit_intercept)
+
+    @property
+    def decay_weights(self) -> Array:
+        """Decay weights (p,) in use."""
+        return self.design.decay_weights
+
+    @property
+    def turns(self) -> bool:
+        """Whether models are sought as sums of rows."""
+        return self.rows.n_positive < self.rows.p and self.rows.n <= TURNED
+
+    def courses(self, folds: Folds) -> Sequence[Course]:
+        """The folds of a plan, those that share Hessians together."""
+        settings, maps = (FOLD_TOL, self.shell.max_iter), fold_maps(self.rows, folds)
+        pairs = list(folds.splits())
+        if self.turns:
+            wide = self._wide
+            return [
+                turned(wide, pair, number, mapped, settings)
+                for number, (pair, mapped) in enumerate(zip(pairs, maps, strict=True))
+            ]
+        D = self.loss.outputs * self.rows.p
+        if self.rows.n_positive < SHARED * D:
+            return [
+                of_fold(self.data, (pair[0], pair[1]), number, self.design, mapped, settings, self.centre)
+                for number, (pair, mapped) in enumerate(zip(pairs, maps, strict=True))
+            ]
+        found, start = [], 0
+        for partition in folds.partitions:
+            mine = maps[start : start + len(partition.train)]
+            found.append(direct(self.data, partition, start, self.design, mine, settings, self.centre))
+            start += len(partition.train)
+        return found
+
+    @cached_property
+    def _wide(self) -> Wide:
+        return Wide(self.rows, self.loss, self.offset, self.design, self.centre)
+
+    @cached_property
+    def whole(self) -> Course:
+        """All rows."""
+        settings = (self.shell.tol, self.shell.max_iter)
+        if self.turns:
+            return turned(self._wide, (np.arange(self.rows.n), np.zeros(0, dtype=np.intp)), -1, None, settings)
+        course = direct(self.data, None, -1, self.design, [], settings, self.centre)
+        course.paths.hints.update(vars(self).get("_remembered", {}))
+        return course
+
+    def remember(self, course: Course) -> None:
+        """Keep what a course knows of the models of all rows, as a start for them."""
+        if course.folds[0] == -1:
+            vars(self).setdefault("_remembered", {}).update(course.paths.first)
+            if "whole" in vars(self):
+                self.whole.paths.hints.update(course.paths.first)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        weight, S = self.rows.weight, self.rows.weight_sum
+        y = self.rows.Y[:, 0]
+        spread = math.sqrt(float(self.rows.s @ (y - self.rows.s @ y / S) ** 2 / S))
+        return Facts(
+            n_given=self.rows.n,
+            n_rows=self.rows.n_positive,
+            weight_sum=self.scaling.weight_sum(S),
+            y_std=(math.nan if self.classes else spread,),
+            n_targets=1,
+            columns=self.columns,
+            model_name=self.model_name,
+            standardize=self.design.standardize,
+            loss_name=self.loss.name,
+            references=self.references,
+            target_names=self.target_names,
+            strata=self.strata,
+            positive=None if weight is None or weight.all() else weight > 0,
+            classes=self.classes,
+        )
+
+    def facts(self) -> Facts:
+        """What is known of the data."""
+        return self._facts
+
+    def natural_cv(self) -> str | int:
+        """Five folds, fewer where the smallest class has fewer members."""
+        if self.strata is None:
+            return min(5, self.rows.n_positive)
+        return min(natural_count(self.strata[self.rows.s > 0], 5), self.rows.n_positive)
+
+    def candidates(self) -> Array:
+        """Half-decade lattice of λ around the mean curvature of the loss where λ acts."""
+        with self.working():
+            members = self.whole.paths.members
+            data = self.whole.paths.data
+            flat = data.loss.constant(data.target, data.s)[None, :].repeat(2, axis=0)
+            some = data.target[:2] if data.n > 1 else data.target.repeat(2)
+            bend = data.loss.curvature(some, flat)[0]
+        curvature = float(np.trace(bend)) / len(bend)
+        q = members.Q[0, : data.p]
+        if self.turns:
+            trace = float(np.einsum("ij,ij,i->", data.Z, data.Z, data.s)) / self.rows.weight_sum
+        else:
+            trace = float(np.sum(1.0 / q[q > 0]))
+        scale = curvature * trace / max(1, min(self.rows.p, self.rows.n))
+        middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
+        middle = min(max(middle, -FARTHEST - SPAN[0]), FARTHEST - SPAN[1])
+        low, high = (math.floor(2 * (middle + decades)) for decades in SPAN)
+        return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
+
+    def split(self, folds: Folds) -> Split:
+        """All folds, solved together when they are asked."""
+        self._check_folds(folds)
+        return NewtonSplit(self, folds)
+
+    def _check_folds(self, folds: Folds) -> None:
+        """Every fold has weight on both sides, and trains on every class that any row has."""
+        s, y = self.rows.s, self.rows.Y[:, 0]
+        for number, pair in enumerate(folds.splits()):
+            for rows, name in zip(pair, ("training", "test"), strict=True):
+                if not s[rows].any():
+                    raise ValueError(
+                        f"all {name} rows of fold {number} have weight 0; use other folds or drop those rows"
+                    )
+            if not self.classes:
+                continue
+            train = pair[0]
+            seen = np.bincount(y[train[s[train] > 0]].astype(np.intp), minlength=len(self.classes))
+            if not seen.all():
+                raise ValueError(
+                    f"fold {number} trains on no row of class {self.classes[int(np.argmin(seen > 0))]!r}; give cv=5 "
+                    "(stratified) or other folds, or merge classes"
+                )
+
+    def scored(self, scorer: Scorer, rows: Index, means: Array) -> Array:
+        """−score (L,) of predictions (m, L, k) of some rows."""
+        return self.judge(scorer, rows, means)
+
+    def models(self, decays: Array) -> Models:
+        """Models on all rows, one per decay."""
+        self._check_unchanged()
+        with self.working():
+            return models_of(self.whole, np.asarray(decays, dtype=np.float64))
+
+    def path(self, decays: Array) -> DecayPath:
+        """Models on all rows, one per decay."""
+        found = self.models(decays)
+        coef, intercept = self.scaling.undone(found.coef, found.intercept)
+        if self.loss.outputs == 1:
+            coef, intercept = coef[:, 0], intercept[:, 0]
+        names = self.classes if self.loss.outputs > 1 else self.target_names
+        loss = found.loss * self.loss.reported
+        return DecayPath(found.decays, coef, intercept, found.df, loss, found.status, self.columns, names)
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """Other criteria."""
+        return {}
+
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Any, ...]:
+        """The model looked at closely."""
+        return ()
+
+    def solution(self, decay: float) -> Solution:
+        """The model at a decay, to working accuracy."""
+        with self.working():
+            v, status, steps = polished(self.whole, decay)
+        if status == NOWHERE:
+            status = (
+                f"{NOWHERE}: the {'classes can be separated' if self.classes else 'loss falls for ever'} without "
+                "decay, and coefficients grow without end; what is given is where the search stopped"
+            )
+        if status != "newton":
+            warnings.warn(f"{status}; give a larger decay, or raise max_iter", ConvergenceWarning, stacklevel=4)
+        coef, intercept = self.whole.units.models(v[None], np.zeros(1, dtype=np.intp))
+        coef, intercept = self.scaling.undone(coef, intercept)
+        return Solution(coef[0], intercept[0], status, steps)
+
+    def estimator(self, decay: float | Array) -> Any:
+        """A fitted clone of the estimator that opened the problem."""
+        self._check_unchanged()
+        return self.shell.fitted(self, float(np.asarray(decay)))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the data give to say."""
+        self._check_unchanged()
+        if self.strata is None:
+            return ()
+        return label_findings(self.classes, np.bincount(self.strata[self.rows.s > 0], minlength=len(self.classes)))

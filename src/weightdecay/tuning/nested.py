@@ -1,0 +1,225 @@
+"""Nested cross-validation: the loss of the tuned model, each fold left out of everything, the choice of a decay too.
+
+For an outer fold f the decay is chosen by the losses of the inner folds g ≠ f, from models of all cells but f and g,
+and its model of all cells but f is tried on f. For an inner fold g it is chosen by the other inner folds, so that the
+loss on g is not one that was minimised. `Intervals` has the formulas.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from weightdecay.records.held_out import HeldOut, weighted_mean
+from weightdecay.records.intervals import Intervals
+from weightdecay.records.tuning import Tuning
+from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.nested_folds import NestedFolds, nested_folds
+from weightdecay.tuning.protocol import Problem, Scorer
+from weightdecay.tuning.selection import Rule, choose, standard_error
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.95
+WITHOUT = "no nested cross-validation: "
+
+
+class _RefusedError(Exception):
+    """These folds or rows give no nested losses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choosing:
+    """How a decay was chosen, for it to be chosen again within folds.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (L,)
+        λ, ascending.
+    rule : str or callable
+    scorer : Scorer or None
+    """
+
+    grid: Array
+    rule: Rule
+    scorer: Scorer | None
+
+    def within(self, decays: Array, loss: Array, weight: Array) -> float:
+        """The decay that some folds' losses (m, L) choose."""
+        mean = weighted_mean(loss, weight)
+        # The least loss needs no errors.
+        error = mean if self.rule == "min" else standard_error(loss, weight, np.zeros(len(weight), dtype=np.intp))
+        try:
+            return choose(self.rule, decays, mean, error)
+        except ValueError as refused:
+            raise _RefusedError(f"within a fold no decay can be chosen ({refused})") from refused
+
+
+@dataclass(frozen=True, eq=False)
+class Repetition:
+    """Losses of F folds at the decays that were chosen without them.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (F,)
+    outer : ndarray of shape (F,)
+        Of fold f, by the model of all others.
+    inner : ndarray of shape (F,)
+        What cross-validation within all others foretells for it.
+    """
+
+    weight: Array
+    outer: Array
+    inner: Array
+
+    @property
+    def mean(self) -> float:
+        """Mean loss on the folds left out."""
+        return float(weighted_mean(self.outer, self.weight))
+
+    @property
+    def foretold(self) -> float:
+        """Mean loss of models without two folds: fold g is part of what is foretold for every other."""
+        return float(weighted_mean(self.inner, self.weight.sum() - self.weight))
+
+    @property
+    def scatter(self) -> float:
+        """SE² of the mean, by the spread between folds."""
+        return float(
+            standard_error(self.outer[:, None], self.weight, np.zeros(len(self.weight), dtype=np.intp))[0] ** 2
+        )
+
+    @property
+    def error(self) -> float:
+        """Mean squared error of a cross-validated loss, of all rows; of few folds it may come out negative."""
+        F = len(self.weight)
+        apart = float(weighted_mean((self.inner - self.outer) ** 2, self.weight))
+        return (1.0 - 1.0 / F) * (apart - F * self.scatter)
+
+
+class Nested:
+    """Nested losses of a problem, computed once for all its targets."""
+
+    def __init__(self, problem: Problem, folds: Folds, choosing: Choosing) -> None:
+        self._problem, self._given, self._choosing = problem, folds, choosing
+        self._known: dict[bytes, HeldOut] = {}
+
+    @cached_property
+    def _folds(self) -> NestedFolds | str:
+        return nested_folds(self._given, self._problem.facts())
+
+    def _losses(self, folds: NestedFolds, decays: Array) -> HeldOut:
+        """Of all nested folds at some decays, of which the grid is a part; what was factorised for them is let go."""
+        asked = decays.tobytes()
+        if asked not in self._known:
+            split = self._problem.split(folds.folds)  # that the data were changed is an error, and no property of them
+            try:
+                self._known[asked] = split.held_out(decays, self._choosing.scorer, self._choosing.grid)
+            except ValueError as refused:
+                raise _RefusedError(str(refused)) from refused
+        return self._known[asked]
+
+    def intervals(self, tuning: Tuning, number: int | None = None) -> Intervals:
+        """Those of a tuning, which is of one of several targets where a number is given."""
+        found = _fold_wise(tuning, self._given)
+        if isinstance(self._folds, str):
+            return Intervals(**found, note=f"{WITHOUT}{self._folds}")
+        try:
+            repetitions, chosen = self._repetitions(self._folds, number)
+        except _RefusedError as refused:
+            return Intervals(**found, note=f"{WITHOUT}{refused}")
+        rows = _in_use(tuning, tuning.standard_error) if self._given.leave_one_out else math.nan
+        nested = _nested(repetitions, tuning, rows)
+        return Intervals(**found, **nested, nested_decays=chosen, nested_folds=self._folds.text)
+
+    def _repetitions(self, folds: NestedFolds, number: int | None) -> tuple[list[Repetition], Array]:
+        """The losses at the decays that were chosen without each fold, and these decays."""
+        known = _of_target(self._losses(folds, self._choosing.grid), number)
+        decays, weights = known.decays, list(folds.apart(known.weight))
+        choices = [
+            self._choices(decays, loss, weight)
+            for (_, loss), (_, weight) in zip(folds.apart(known.loss), weights, strict=True)
+        ]
+        asked = np.union1d(decays, np.concatenate([np.ravel(one) for pair in choices for one in pair]))
+        if len(asked) > len(decays):  # a rule of the user's own may choose between those of the grid
+            known = _of_target(self._losses(folds, asked), number)
+        found = []
+        for losses, weight, chosen in zip(folds.apart(known.loss), weights, choices, strict=True):
+            outer, inner = (
+                np.take_along_axis(loss, np.searchsorted(asked, at)[..., None], axis=-1)[..., 0]
+                for loss, at in zip(losses, chosen, strict=True)
+            )
+            if not (np.isfinite(outer).all() and np.isfinite(inner).all()):
+                raise _RefusedError("some of its losses are not finite")
+            found.append(Repetition(weight[0], outer, (weight[1] * inner).sum(axis=1) / weight[1].sum(axis=1)))
+        return found, np.concatenate([outer for outer, _ in choices])
+
+    def _choices(self, decays: Array, inner: Array, weight: Array) -> tuple[Array, Array]:
+        """Decays (F,) chosen by the inner folds (F, F − 1, L) of each outer one, and (F, F − 1) by all but one."""
+        F, m, _ = inner.shape
+        chosen, without = np.empty(F), np.empty((F, m))
+        for f in range(F):
+            chosen[f] = self._choosing.within(decays, inner[f], weight[f])
+            for g in range(m):
+                others = np.arange(m) != g
+                without[f, g] = self._choosing.within(decays, inner[f, others], weight[f, others])
+        return chosen, without
+
+
+def _of_target(held_out: HeldOut, number: int | None) -> HeldOut:
+    """Of one of several targets where a number is given."""
+    return held_out if number is None else held_out.targets[number]
+
+
+def _in_use(tuning: Tuning, values: Array) -> float:
+    """One of the values (L,): at the decay in use; nan where a rule has chosen it beside the grid."""
+    at = np.flatnonzero(tuning.decays == tuning.decay)
+    return float(values[at[0]]) if len(at) else math.nan
+
+
+def _fold_wise(tuning: Tuning, folds: Folds) -> dict[str, Any]:
+    """The loss at the decay in use and its fold-wise interval."""
+    loss, error = _in_use(tuning, tuning.mean), _in_use(tuning, tuning.standard_error)
+    if folds.leave_one_out:
+        count = tuning.n_rows
+    elif len(folds.repeat) == 1:
+        count = sum(len(test) for _, test in folds.splits())
+    else:
+        count = int(np.bincount(folds.repeat).min())
+    reach = _quantile(count - 1) * error
+    return {
+        "decay": tuning.decay,
+        "loss": loss,
+        "fold_wise": _cut(tuning, loss, loss - reach, loss + reach),
+        "n_folds": count,
+    }
+
+
+def _nested(repetitions: list[Repetition], tuning: Tuning, rows: float) -> dict[str, Any]:
+    """The nested interval, of what repetitions find on average, given the standard error by rows (nan if unknown)."""
+    F = float(np.mean([len(one.weight) for one in repetitions]))
+    loss, foretold, scatter, square = (
+        float(np.mean([getattr(one, name) for one in repetitions])) for name in ("mean", "foretold", "scatter", "error")
+    )
+    middle = loss - (1.0 - 2.0 / F) * max(0.0, foretold - loss)
+    least = max(scatter, rows**2) if math.isfinite(rows) else scatter
+    error = math.sqrt(min(max(square, least), F * least))
+    free = min(len(repetitions) * (F - 1.0), tuning.n_rows - 1.0)
+    reach = _quantile(free) * error
+    return {"nested_loss": middle, "nested": _cut(tuning, middle, middle - reach, middle + reach)}
+
+
+def _quantile(free: float) -> float:
+    """Of Student's distribution with so many degrees of freedom."""
+    return float(student.ppf(0.5 + LEVEL / 2, free)) if free >= 1 else math.nan
+
+
+def _cut(tuning: Tuning, loss: float, low: float, high: float) -> tuple[float, float]:
+    """An interval without what no loss can be."""
+    return (max(low, 0.0) if loss >= 0 and not tuning.larger_is_better else low), high
