@@ -125,7 +125,7 @@ ROWS: Mapping[str, Callable[[str, int], Result]] = {
 if find_spec("himalaya") is not None:
     ROWS = {
         **ROWS,
-        "groups: n=1,000 p=200, 4 groups, 5 folds / himalaya GroupRidgeCV": partial(against_himalaya, 1_000, 200, 4),
+        "groups: n=500 p=80, 4 groups, 5 folds / himalaya GroupRidgeCV": partial(against_himalaya, 500, 80, 4),
     }
 
 

@@ -23,7 +23,7 @@ import weightdecay as wd
 from weightdecay.linear import data_findings, dominance
 from weightdecay.records import verdict
 from weightdecay.studies import raw_tables
-from weightdecay.tuning import curve_findings, group_findings, group_search
+from weightdecay.tuning import curve_findings, group_findings, group_search, l1_findings
 
 Array = NDArray[np.float64]
 Case = Callable[[bool], wd.Tuning]
@@ -219,6 +219,21 @@ def unsure_groups(fires: bool) -> wd.Tuning:
     return grouped(39 if fires else 40, 1.0)
 
 
+def optimistic(fires: bool) -> wd.Tuning:
+    """Nearly as many columns as rows, or a tenth as many."""
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((30, 25) if fires else (250, 25))
+    return tuned(X, 0.4 * X.sum(axis=1) + rng.standard_normal(len(X)), decays=None)
+
+
+def unstable(fires: bool) -> wd.Tuning:
+    """Sixty columns of which six matter, at a decay that lets others in, or keeps all but those six out."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((80, 60))
+    y = X[:, :6].sum(axis=1) + rng.standard_normal(80)
+    return tuned(X, y, decays=[0.1 if fires else 0.4], l1_ratio=1.0)
+
+
 CASES: dict[str, Case] = {
     "WD001": edge,
     "WD002": flat,
@@ -239,6 +254,8 @@ CASES: dict[str, Case] = {
     "WD017": missing,
     "WD018": interrupted,
     "WD019": dated,
+    "WD020": unstable,
+    "WD022": optimistic,
     "WD023": far_apart,
     "WD024": unsure_groups,
 }
@@ -285,6 +302,9 @@ NUMBERS = [
     ("WD016", "at most 10", data_findings.FEW_CLASSES, 10),
     ("WD016", "5 rows", data_findings.ROWS_PER_CLASS, 5),
     ("WD017", "20 %", raw_tables.MANY_MISSING, 0.2),
+    ("WD020", "less than half", l1_findings.HALF, 0.5),
+    ("WD020", "at least four", l1_findings.FEWEST, 4),
+    ("WD022", "2.5 times", curve_findings.OPTIMISTIC, 2.5),
     ("WD023", "factor of 100", group_findings.APART, 100),
     ("WD023", "0.01 %", group_search.NOTHING, 1e-4),
     ("WD024", "20 rows", group_findings.ROWS_PER_GROUP, 20),

@@ -96,7 +96,9 @@ class Case:
             option = f"--{names.get(name, name)}"
             if name == "target":
                 continue
-            if value is True:
+            if name == "classes":
+                made.append(f"--model={'logistic' if value else 'linear'}")
+            elif value is True:
                 made.append(option)
             elif isinstance(value, str) or not isinstance(value, Sequence):
                 made.append(f"{option}={value}")

@@ -15,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 import weightdecay as wd
 from laws.problems import ridge, weighted_scales
+from weightdecay.tuning.folds import plan
+from weightdecay.tuning.group_search import search_groups
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +91,23 @@ def test_never_worse_than_the_best_single_decay_on_the_same_folds(seed: int, sha
     assert grouping.loss <= min(grouping.single_loss, single.mean.min() * (1 + 1e-9))
     # The curve with fixed ratios passes through the groups' own best.
     assert grouped.mean.min() <= grouping.loss * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("cv", [4, "loo"])
+@pytest.mark.parametrize(("shape", "seed"), [((70, 26), 0), ((30, 26), 2), ((24, 40), 0), ((24, 40), 1)])
+def test_no_point_of_a_fine_grid_is_better(shape: tuple[int, int], seed: int, cv: Any) -> None:
+    """Plateaus and several minima: what is found is as good as the best of all pairs of strengths."""
+    X, y = data(*shape, seed=seed)
+    model = wd.LinearRegression(decay_groups={"signal": SIGNAL})
+    problem = model.open(X, y)
+    assert problem.column_groups is not None
+    loss = problem.group_loss(problem.column_groups, plan(cv, len(X)))
+    found = search_groups(loss)
+    (low, _), (high, _) = loss.bounds
+    grid = np.linspace(low, high, 27)
+    least = min(loss.value_and_gradient(np.array([one, other]))[0] for one in grid for other in grid)
+    assert found.loss <= least * (1 + 1e-4)
+    assert found.loss == loss.value_and_gradient(found.log_decays)[0]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -264,5 +283,17 @@ def test_gradient_descent_follows_the_tuned_weights() -> None:
 
 def test_a_scorer_chooses_the_decay_and_not_the_strengths() -> None:
     X, y = data()
-    one, other = (wd.tune(wd.LinearRegression(decay_groups=GROUPS), X, y, cv=4, scoring=score) for score in (None, "r2"))
+    one, other = (
+        wd.tune(wd.LinearRegression(decay_groups=GROUPS), X, y, cv=4, scoring=score) for score in (None, "r2")
+    )
     assert one.grouping == other.grouping
+
+
+def test_no_interval_calls_itself_nested_where_strengths_saw_all_rows() -> None:
+    X, y = data()
+    grouped = wd.tune(wd.LinearRegression(decay_groups=GROUPS), X, y, cv=4).intervals
+    assert grouped.note == (
+        "no nested cross-validation: the strengths of groups of columns were tuned on all rows, so that no fold was "
+        "left out of that"
+    )
+    assert grouped.fold_wise[0] < grouped.loss < grouped.fold_wise[1]

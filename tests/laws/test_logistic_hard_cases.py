@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
 
 import weightdecay as wd
 from laws.logistic_oracles import fit, honest_losses, indicators, problem, weighted_scales
@@ -53,15 +54,11 @@ def codes(found: Any) -> set[str]:
 def test_separated_classes_without_decay_are_told(data: Any) -> None:
     """At λ = 0 there is no minimum: the model is finite, separates, is not zero, and its status says what happened."""
     X, y = data()
-    model = wd.LogisticRegression(0.0)
-    try:
-        model.fit(X, y)
-    except ValueError as refused:
-        assert "separat" in str(refused) and "decay" in str(refused)
-        return
+    with pytest.warns(ConvergenceWarning, match="separat"):
+        model = wd.LogisticRegression(0.0).fit(X, y)
     finite(model, X)
     assert np.abs(model.coef_).max() > 1.0
-    assert "separat" in model.status_ or "converge" in model.status_
+    assert model.status_ != "newton"
     if data is separable:
         assert (model.predict(X) == y).all()
 

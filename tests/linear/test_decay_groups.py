@@ -143,8 +143,8 @@ WHAT = "expected a dict of group name → list of columns, or 'kinds' for a tabl
         ),
         (
             "kinds",
-            "decay_groups='kinds' needs a table that wd.tune encodes (text, categories, dates or gaps): here all columns "
-            "are numbers; give a dict of group name → list of columns",
+            "decay_groups='kinds' needs a table that wd.tune encodes (text, categories, dates or gaps): here all "
+            "columns are numbers; give a dict of group name → list of columns",
         ),
     ],
 )

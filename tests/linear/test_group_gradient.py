@@ -246,7 +246,9 @@ def test_leave_one_out_of_many_rows_tunes_strengths_on_folds(monkeypatch: pytest
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 6))
     s = (np.arange(60) > 2).astype(float)
-    tuning = wd.tune(wd.LinearRegression(decay_groups={"a": [0]}), X, X[:, 0] + rng.standard_normal(60), sample_weight=s)
+    tuning = wd.tune(
+        wd.LinearRegression(decay_groups={"a": [0]}), X, X[:, 0] + rng.standard_normal(60), sample_weight=s
+    )
     assert tuning.cv == "leave-one-out over 57 rows" and tuning.grouping.cv == "10 folds"
 
 
@@ -263,11 +265,15 @@ def test_large_sparse_data_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_kernels_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_kernels, "MOST", 1000)
-    with pytest.raises(ValueError, match=r"3 groups, 25 rows and 4 folds make 12 kernels of 25 × 25 numbers, more than"):
+    with pytest.raises(
+        ValueError, match=r"3 groups, 25 rows and 4 folds make 12 kernels of 25 × 25 numbers, more than"
+    ):
         loss_of(opened(*WIDE), 4)
 
 
-def test_rows_are_read_once_for_moments_and_once_where_strengths_far_apart_ask_for_triangles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_once_for_moments_and_once_where_strengths_far_apart_ask_for_triangles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     read: Counter[str] = Counter()
 
     def counting(original: Any, name: str) -> Any:

@@ -69,7 +69,9 @@ def test_gains_are_told_with_their_error_where_it_is_known() -> None:
     assert told.endswith("the held-out loss changes by -0.66 %.")
 
 
-@pytest.mark.parametrize(("value", "text"), [(1.34, "1.3"), (9.96, "10"), (310.4, "310"), (26543, "27,000"), (3e7, "3e+07")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.34, "1.3"), (9.96, "10"), (310.4, "310"), (26543, "27,000"), (3e7, "3e+07")]
+)
 def test_times(value: float, text: str) -> None:
     assert times(value) == text
 
@@ -79,7 +81,9 @@ def test_json_there_and_back() -> None:
         assert read_grouping(json.loads(json.dumps(grouping.to_dict()))) == grouping
     assert read_grouping(None) is None
     with pytest.raises(ValueError, match="a group has extreme 'some'"):
-        read_grouping(GROUPING.to_dict() | {"groups": [{"name": "a", "columns": 1, "strength": 1.0, "extreme": "some"}]})
+        read_grouping(
+            GROUPING.to_dict() | {"groups": [{"name": "a", "columns": 1, "strength": 1.0, "extreme": "some"}]}
+        )
 
 
 def test_a_tuning_keeps_it_and_tells_every_groups_decay() -> None:

@@ -213,3 +213,26 @@ def test_an_interrupt_keeps_the_settings_that_are_finished() -> None:
     partial = caught.value.tuning
     assert partial is not None and len(partial.trials) == 2
     assert partial.findings[0].code == "WD018" and "2 of 4 settings" in partial.findings[0].message
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_kinds_of_penalty_are_compared_on_the_same_folds(sparse: bool) -> None:
+    """Weight decay alone would take leave-one-out, which an L1 part cannot; the paired error is that of the folds."""
+    rng = np.random.default_rng(0)
+    columns = rng.standard_normal((120, 60))
+    weights = rng.choice([-1.0, 1.0], 60) * (np.arange(60) < (3 if sparse else 60))
+    y = columns @ weights * 3 / np.linalg.norm(weights) + rng.standard_normal(120)
+    tuning = wd.tune(wd.LinearRegression(), columns, y, space={"l1_ratio": [0.0, 0.5, 1.0]})
+    assert tuning.cv == "5 folds" and [one.paired for one in tuning.trials][0] == 0.0
+    losses = {}
+    for mix in (0.0, 0.5, 1.0):
+        alone = wd.tune(wd.LinearRegression(l1_ratio=mix), columns, y, cv=5)
+        losses[mix] = alone.losses[:, alone.best]
+    first, *others = tuning.trials
+    assert first.params == {"l1_ratio": 1.0 if sparse else 0.0} and tuning.l1_ratio == first.params["l1_ratio"]
+    for one in others:
+        difference = losses[one.params["l1_ratio"]] - losses[first.params["l1_ratio"]]
+        assert one.paired == pytest.approx(difference.std(ddof=1) / np.sqrt(5), rel=1e-6)
+    said = tuning.verdict.splitlines()[-1]
+    assert said.startswith("L1 suits these data better: mean squared error " if sparse else "Weight decay suits these data ")
+    assert wd.Tuning.from_json(tuning.to_json()) == tuning

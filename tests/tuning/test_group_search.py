@@ -26,7 +26,6 @@ from weightdecay.tuning.group_search import (
 from weightdecay.tuning.interrupts import Interrupted
 from weightdecay.tuning.request import Request
 
-
 Array = NDArray[np.float64]
 Surface = Callable[[Array], tuple[float, Array]]
 

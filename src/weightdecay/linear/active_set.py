@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from weightdecay.linear.quadratic import Quadratic
-from weightdecay.linear.spectrum import EPS, rounding
+from weightdecay.linear.spectrum import EPS
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -24,9 +24,11 @@ Index = NDArray[np.intp]
 # that pulls most, by which it is certain to end.
 CHANGES, GREEDY = 400, 30
 # Columns that may join at once: so many, or a share of those that are active, the hardest pullers first.
-JOINING, JOINING_SHARE = 16, 0.5
+JOINING, JOINING_SHARE = 16, 0.25
 # Solves by which a solution with given signs is corrected.
-CORRECTIONS = 4
+CORRECTIONS = 6
+# Share of a squared column that the others leave of it, from which its coefficient has the digits of its slope.
+SOUND = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,8 @@ def _towards(
     for _ in range(CORRECTIONS):
         left = slope[index] - kinked.thresholds[index] * sign[index]
         size = float(np.abs(left).max())
-        if size <= goal or not size < last / 2:
+        # A slope of ill-conditioned columns may be small long before their coefficients are right.
+        if size <= (goal if solver.sound else 0.0) or not size < last / 2:
             break
         flat = solver.flat(left, max(goal, kinked.noise(w)))
         if (flat * sign[index] < 0).any():
@@ -150,39 +153,43 @@ def _stopped(
 
 
 class _Solver:
-    """Steps (Q_AA + ridge)⁻¹ left for one set of columns, factorised once, each column in units of its length."""
+    """Steps (Q_AA + ridge)⁻¹ left for one set of columns, factorised once, each column in units of its length.
+
+    Where columns are dependent the factorisation is pivoted, and those that the others determine stay where they are:
+    Q_BD = Q_BB W tells the directions (−W, I) along which the smooth part has no curvature.
+    """
 
     def __init__(self, kinked: Kinked, index: Index) -> None:
         block = kinked.quadratic.block(index)
-        block[np.diag_indices_from(block)] += kinked.ridge[index]
-        length = np.sqrt(np.diagonal(block))
+        block.flat[:: len(index) + 1] += kinked.ridge[index]
+        length = np.sqrt(block.diagonal())
         self.length = np.where(length > 0, length, 1.0)
         block /= self.length
         block /= self.length[:, None]
-        self.factor, info = lapack.dpotrf(block, lower=1)
+        self.basis, self.others = np.arange(len(index)), np.zeros(0, dtype=np.intp)
+        self.factor, info = lapack.dpotrf(block, lower=0)
         # Pivots that have lost all but their last digits are those of dependent columns.
-        regular = info == 0 and bool((np.diagonal(self.factor) ** 2).min() > 16 * len(block) * EPS)
-        self.spectrum: tuple[Array, Array] | None = None
-        if not regular:
-            d, V = np.linalg.eigh(block)
-            cut = rounding(d)
-            self.spectrum = np.where(d > cut, d, 0.0), V
+        cut, pivot = 16 * len(index) * EPS, 0.0 if info else float((self.factor.diagonal() ** 2).min())
+        self.sound = pivot > SOUND
+        if not pivot > cut:
+            factor, order, rank, _ = lapack.dpstrf(block, tol=cut, lower=0)
+            self.basis, self.others = order[:rank] - 1, order[rank:] - 1
+            self.factor = np.asfortranarray(factor[:rank, :rank])
+            self.ways, _ = lapack.dtrtrs(self.factor, factor[:rank, rank:], lower=0)
 
     def flat(self, left: Array, goal: float) -> Array:
-        """The part of what is left along which the smooth part has no curvature; zeros where it is rounding error."""
-        if self.spectrum is None:
-            return np.zeros_like(left)
-        d, V = self.spectrum
-        flat = V[:, d == 0]
-        beyond = flat @ (flat.T @ (left / self.length))
-        return beyond / self.length if np.abs(beyond * self.length).max() > goal else np.zeros_like(left)
+        """A direction without curvature in which the objective falls; zeros where it falls no more than rounding."""
+        found = np.zeros_like(left)
+        if len(self.others):
+            left = left / self.length
+            gain = left[self.others] - left[self.basis] @ self.ways
+            if np.abs(gain * self.length[self.others]).max() > goal:
+                found[self.others], found[self.basis] = gain, -self.ways @ gain
+        return found / self.length
 
     def step(self, left: Array) -> Array:
         """To where the slope is what the signs ask for."""
-        left = left / self.length
-        if self.spectrum is None:
-            found, _ = lapack.dpotrs(self.factor, left, lower=1)
-        else:
-            d, V = self.spectrum
-            found = V @ np.divide(V.T @ left, d, out=np.zeros_like(d), where=d > 0)
-        return np.asarray(found / self.length)
+        found = np.zeros_like(left)
+        if len(self.basis):
+            found[self.basis], _ = lapack.dpotrs(self.factor, (left / self.length)[self.basis], lower=0)
+        return found / self.length

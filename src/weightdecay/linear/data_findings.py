@@ -88,7 +88,6 @@ def data_findings(problem: Opened) -> tuple[Finding, ...]:
         *_identifiers(problem),
         *_dominant(problem),
         *_sizes(problem),
-        *_classes(problem),
     )
 
 
@@ -204,7 +203,9 @@ def _twins(problem: Opened, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
             "WD005",
             "warning",
             f"{counted} the same information: {shown}{' and more' if len(pairs) > SHOWN else ''}",
-            "keep one of each: decay splits their common weight between them, and without decay it is arbitrary",
+            "keep one of each: which of them gets the weight is arbitrary with L1 alone"
+            if problem.design.l1_ratio == 1.0
+            else "keep one of each: decay splits their common weight between them, and without decay it is arbitrary",
         )
 
 
@@ -364,7 +365,7 @@ def _sizes(problem: Opened) -> Iterator[Finding]:
         )
 
 
-def _classes(problem: Opened) -> Iterator[Finding]:
+def like_classes(problem: Opened) -> Iterator[Finding]:
     """WD016: targets of few whole numbers."""
     rows = problem.rows
     for t, y in enumerate(rows.Y[rows.s > 0].T):

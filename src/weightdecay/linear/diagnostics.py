@@ -50,7 +50,7 @@ def diagnose(problem: Any, decays: Array, folds: Folds) -> tuple[Diagnostics, ..
     rows: Rows = problem.rows
     if problem.side.name == "krylov":
         return ()
-    folds = _few(folds, rows.n, problem.facts().positive)
+    folds = few_folds(folds, rows.n, problem.facts().positive)
     with problem.working():
         precisions = problem.inner(decays) * rows.weight_sum
         models = _fold_models(problem, precisions, folds)
@@ -103,7 +103,7 @@ def _spread(problem: Any, spread: Uncertainty, t: int) -> dict[str, Any]:
     return found
 
 
-def _few(folds: Folds, n: int, positive: NDArray[np.bool_] | None) -> Folds:
+def few_folds(folds: Folds, n: int, positive: NDArray[np.bool_] | None) -> Folds:
     """A plan of not so many models: of leave-one-out another, of many folds the same, several held out together.
 
     Whoever is held out together stays so, and whoever trains has trained each of those folds.

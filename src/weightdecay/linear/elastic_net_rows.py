@@ -116,7 +116,7 @@ class KinkedRows:
                 f"decay={precision:g} with an L1 part is not available for sparse data as large as {self.rows.n:,} × "
                 f"{self.rows.p:,}; give a decay above 0, or l1_ratio=0"
             )
-        return models.coef[0], models.intercept[0], True
+        return models.coef[0], models.intercept[0], not models.status
 
     def scale(self) -> float:
         """From which candidates are counted."""
@@ -228,9 +228,10 @@ def _of_sparse(X: Any, Y: Array, s: Array, design: Design, shift: Array) -> Trai
     variance = np.maximum(columns.multiply(columns).T @ s / S - mean**2, 0.0)
     constant = np.asarray((columns.max(axis=0) - columns.min(axis=0)).todense()).ravel() == 0.0
     roles = design.roles(variance, constant)
-    if len(roles.exempt):
+    exempt = int(np.count_nonzero((variance + mean**2)[roles.exempt]))  # of columns of zeros nothing is to be fitted
+    if exempt:
         raise ValueError(
-            f"{len(roles.exempt)} columns are exempt from decay, which with an L1 part is not available for sparse data "
+            f"{exempt} columns are exempt from decay, which with an L1 part is not available for sparse data "
             f"as large as {X.shape[0]:,} × {X.shape[1]:,}; give them a small decay weight"
         )
     D = roles.decayed

@@ -187,7 +187,7 @@ class KinkedTall:
             if found is not None:
                 return (*found, True)
         models = self.models(np.array([precision]))
-        return models.coef[0], models.intercept[0], True
+        return models.coef[0], models.intercept[0], not models.status
 
     def scale(self) -> float:
         """From which candidates are counted: about the least Λ that sets all decayed coefficients to zero."""

@@ -116,6 +116,9 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     >>> model = wd.LinearRegression().fit(X, y)
     >>> bool(0 <= model.decay_ < 1), model.coef_.shape
     (True, (4,))
+    >>> groups = {"first": [0], "rest": range(1, 4)}
+    >>> wd.LinearRegression(decay_groups=groups).fit(X, y).tuning_.grouping.groups[0].columns
+    1
     >>> wd.LinearRegression(decay=0.1, standardize=False).fit([[1.0], [2.0]], [1.0, 3.0]).coef_.round(4)
     array([1.4286])
     """

@@ -141,8 +141,7 @@ class KernelGroups:
         scale = s.sum() * Y.shape[1]
         pull = residual * (s / scale)[:, None]
         adjoint = cho_solve(factor, across.T @ pull, check_finite=False)
-        slope = np.einsum("gnk,kt,nt->g", one.across, beta, pull, optimize=True)
-        slope -= np.einsum("gkl,lt,kt->g", one.inside, beta, adjoint, optimize=True)
+        slope = ((one.across @ beta) * pull).sum(axis=(1, 2)) - ((one.inside @ beta) * adjoint).sum(axis=(1, 2))
         return float(np.einsum("nt,nt->", residual, pull)), -2.0 * slope
 
 
@@ -180,7 +179,7 @@ class KernelRowGroups:
         weighted = A * np.einsum("mt,mt->m", pull, ratio)
         inner = sets.complement(sets.complement(weighted @ A).T)
         slope = np.einsum("gkl,kl->g", whole.inside, inner)
-        slope -= np.einsum("gkl,lt,kt->g", whole.inside, beta, sets.complement(A @ pull), optimize=True)
+        slope -= ((whole.inside @ beta) * sets.complement(A @ pull)).sum(axis=(1, 2))
         return value, -reach * slope
 
     def parts(self, log_decays: Array) -> tuple[Array, Array]:

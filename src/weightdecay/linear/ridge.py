@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from weightdecay.linear.data_findings import Statistics, data_findings
+from weightdecay.linear.data_findings import Statistics, data_findings, like_classes
 from weightdecay.linear.design import Design
 from weightdecay.linear.diagnostics import diagnose
 from weightdecay.linear.dominance import largest_share, ruling_share
@@ -273,8 +273,9 @@ class RidgeProblem:
 
     def _refined(self, decay: float, coef: Array, intercept: Array) -> tuple[Array, Array, str]:
         """The model again by an orthogonal factorisation with residuals in extended precision."""
-        if self.side.name == "krylov":
+        if self.side.name == "krylov" or (self.design.l1_ratio and decay):
             note = "not converged: more digits need max_iter or a larger decay"
+            note = "not converged: more digits need a larger decay" if self.design.l1_ratio else note
             warnings.warn(note, ConvergenceWarning, stacklevel=5)
             return coef, intercept, note
         sparse = not isinstance(self.rows.X, np.ndarray)
@@ -320,7 +321,7 @@ class RidgeProblem:
         """What the data give to say."""
         self._check_unchanged()
         with self.working():
-            return data_findings(self)
+            return (*data_findings(self), *like_classes(self))
 
 
 @dataclass(frozen=True, eq=False)

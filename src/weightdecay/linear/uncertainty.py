@@ -214,14 +214,14 @@ class _Seen:
         residual = sets.embedded(outside)[:, 0] + fit.B @ (left * fit.z[:, t])
         return _Seen(precision, shrunken, residual, shrunken[:, None] * (fit.B.T * residual))
 
-    def posterior(self, C: Array, size: Array) -> Array:
+    def posterior(self, products: Array, size: Array) -> Array:
         """c (G + Λ I)⁻¹ cᵀ of directions c with these products (r, k) and squared lengths (r,)."""
-        known = np.square(C) @ self.shrunken
+        known = np.square(products) @ self.shrunken
         if self.precision > 0.0:
             return np.maximum(size - known, 0.0) / self.precision
-        found = np.square(C) @ self.shrunken**2
+        found = np.square(products) @ self.shrunken**2
         return np.where(size - known > DETERMINED * size, np.nan, found)
 
-    def sandwich(self, C: Array) -> Array:
+    def sandwich(self, products: Array) -> Array:
         """Standard deviations of the solution in these directions."""
-        return np.asarray(np.linalg.norm(C @ self.influence, axis=1))
+        return np.asarray(np.linalg.norm(products @ self.influence, axis=1))

@@ -120,6 +120,20 @@ OF_THE_CURVE = (
         "Take it for a first look, and run the search to its end before relying on the decay.",
     ),
     Explanation(
+        "WD022",
+        "the held-out loss is less sure than its spread over folds says",
+        "Folds share most of their training rows, so that an unlucky row makes the losses of many folds worse at once: "
+        "their spread tells too little of how far the loss may be off. And the decay in use was chosen by these very "
+        "losses, the least of which is a little too good. Both matter where rows are few for the columns.",
+        "The upper ends of the two 95 % intervals for the held-out loss, where that of nested cross-validation, which "
+        "leaves every fold out of the choice of the decay as well, lies over 2.5 times as far above the loss as that "
+        "of the spread over folds, or under leave-one-out over rows.",
+        "Quote the nested interval. The choice of the decay itself is hardly touched: decays are compared on the same "
+        "folds, by paired errors. More rows or fewer columns make the loss surer.",
+        "Bates, Hastie & Tibshirani (2024), Cross-validation: what does it estimate and how well does it do it?, "
+        "Journal of the American Statistical Association 119.",
+    ),
+    Explanation(
         "WD023",
         "groups of columns want very different decays",
         "Each group of decay_groups has a strength of its own, and the held-out loss is least where they differ much. "

@@ -6,8 +6,22 @@ from weightdecay.records.explanations import Explanation
 
 OF_LABELS = (
     Explanation(
+        "WD028",
+        "classes are separable",
+        "Where a combination of columns has all rows of a class on one side, every enlargement of its coefficients "
+        "makes the training loss smaller: the fit without decay runs away, its standard errors mean nothing, and "
+        "programs stop wherever their patience ends. Any decay at all gives a single, finite model. Often it is good "
+        "news, or there are few rows beside the columns; sometimes a column says what was only known afterwards.",
+        "Newton's method without decay, on all rows: it ends at a model that has every row on its own side, or its "
+        "steps go on though the gradient has gone (quasi-separation).",
+        "Trust the tuned decay. Ask of the columns with the largest coefficients whether they are known before the "
+        "class is.",
+        "Albert & Anderson (1984), On the existence of maximum likelihood estimates in logistic regression models, "
+        "Biometrika 71(1).",
+    ),
+    Explanation(
         "WD025",
-        "a class has hardly any rows",
+        "a class has few rows",
         "The held-out loss is a mean over rows, so that the decay is chosen for the classes of most rows. What a model "
         "knows of a class comes from its few rows, of which each fold leaves some out, and a class of a single row is "
         "never held out at all: nothing is known of how well it is found. Where one class is rare the accuracy "

@@ -35,7 +35,7 @@ def own_classes(values: int, rows: int) -> bool:
 
 
 def labels_of_numbers(y: NDArray[np.float64]) -> NDArray[Any]:
-    """Numbers (n,) as labels of classes: of whole ones int64, of others as they are.
+    """Numbers (n,) as labels of classes: whole ones as int64, others as texts, since fractions are no classes to most.
 
     Raises
     ------
@@ -53,8 +53,9 @@ def labels_of_numbers(y: NDArray[np.float64]) -> NDArray[Any]:
     between = values[values != np.floor(values)]
     if len(between) and len(values) > FEW:
         raise ValueError(f"is continuous ({len(values):,} different numbers, {between[0]:g} among them)")
-    whole = not len(between) and bool((np.abs(values) <= WHOLE).all())
-    return y.astype(np.int64) if whole else np.array(y, dtype=np.float64)
+    if not len(between) and (np.abs(values) <= WHOLE).all():
+        return y.astype(np.int64)
+    return np.array(class_names(y), dtype=object)
 
 
 def class_names(labels: Iterable[Any]) -> tuple[str, ...]:

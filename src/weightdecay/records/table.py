@@ -120,7 +120,7 @@ class Table:
         return like_classes(self.y) if self.target_kind == "number" else ()
 
     def as_classes(self) -> Table:
-        """The same table with a target of classes: numbers become labels, of whole ones int64.
+        """The same table with a target of classes: numbers become labels, whole ones as int64, others as texts.
 
         Returns
         -------

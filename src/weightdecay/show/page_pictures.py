@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
@@ -30,6 +31,7 @@ STANDARDISED = "per standard deviation of the column"
 WIDE, NARROW = 6.4, 3.9  # inches, of a picture
 TEXT_LIMIT = 1000
 ROW = 0.2  # inches, of a coefficient
+GROWN = 5.0  # times the size in use, beyond which coefficients that grow without bound leave the picture
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,23 @@ def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture 
         standardised = per_deviation(in_one_row(found))[1]
         scale, per = (found.scale, STANDARDISED) if standardised else (None, per)
     caption = f"{which}, {per}, against the decay; the dashed line marks the decay in use."
-    return picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay, scale=scale), 3.8, words, caption)
+    shown = _calm(path, tuning.decay, scale) if tuning.classes else path
+    if len(shown.decays) < len(path.decays):
+        caption += f" Below decay {brief(float(shown.decays.min()))} they grow without bound, as they do where classes "
+        caption += "can be separated; that part is left out."
+    return picture(room, lambda ax: plots.path(shown, ax=ax, decay=tuning.decay, scale=scale), 3.8, words, caption)
+
+
+def _calm(path: DecayPath, decay: float, scale: NDArray[np.float64] | None) -> DecayPath:
+    """The path without the small decays at which coefficients would flatten those in use."""
+    size = np.abs(path.coef if scale is None else path.coef * scale).max(axis=tuple(range(1, path.coef.ndim)))
+    at = int(np.argmin(np.abs(path.decays - decay)))
+    wild = path.decays[(path.decays < path.decays[at]) & ~(size <= GROWN * size[at])]
+    kept = path.decays > wild.max(initial=-1.0)
+    if not size[at] > 0 or kept.all():
+        return path
+    fields = {name: getattr(path, name)[kept] for name in ("decays", "coef", "intercept", "df", "train_loss")}
+    return replace(path, status=tuple(np.asarray(path.status)[kept].tolist()), **fields)
 
 
 def coefficient_picture(given: AnyDiagnostics | None, target: str | None, room: Room) -> Picture | None:

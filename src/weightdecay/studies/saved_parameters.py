@@ -98,16 +98,20 @@ def _plain(value: Any, depth: int) -> Any:
         return [_plain(one, depth - 1) for one in value]
     if depth and type(value) is tuple:
         return {"tuple": [_plain(one, depth - 1) for one in value]}
-    if depth and type(value) in (range, slice):  # columns of a group
-        ends = (value.start, value.stop, value.step)
-        return {type(value).__name__: [_plain(one, depth - 1) for one in ends]}
+    if depth and type(value) is dict and all(type(one) is str for one in value):
+        return {"dict": [[name, _member(one, depth - 1)] for name, one in value.items()]}
+    if depth and type(value) is dict:
+        return {"pairs": [[_key(name), _member(one, depth - 1)] for name, one in value.items()]}
+    raise _Unwritable
+
+
+def _member(value: Any, depth: int) -> Any:
+    """A value of a dictionary as JSON types: columns of a group may be an array, a range or a slice."""
+    if depth and type(value) in (range, slice):
+        return {type(value).__name__: [_plain(one, depth - 1) for one in (value.start, value.stop, value.step)]}
     if depth and type(value) is np.ndarray and value.ndim == 1 and value.dtype.name in _DTYPES:
         return {"vector": [value.dtype.name, [_plain(one, depth - 1) for one in value.tolist()]]}
-    if depth and type(value) is dict and all(type(one) is str for one in value):
-        return {"dict": [[name, _plain(one, depth - 1)] for name, one in value.items()]}
-    if depth and type(value) is dict:
-        return {"pairs": [[_key(name), _plain(one, depth - 1)] for name, one in value.items()]}
-    raise _Unwritable
+    return _plain(value, depth)
 
 
 def _key(value: Any) -> Any:
@@ -169,9 +173,11 @@ def _vector(name: str, content: list[Any]) -> NDArray[Any]:
     if len(content) == 2 and content[0] in _DTYPES and isinstance(content[1], list):
         values = [_value(name, one) for one in content[1]]
         if all(isinstance(one, bool | int | float) for one in values):
-            array = np.array(values, dtype=content[0])
-            if array.tolist() == values or np.isnan(array.astype(np.float64)).any():
-                return array
+            array = np.array(values, dtype=np.float64)
+            with np.errstate(all="ignore"):
+                typed = array.astype(content[0])
+            if np.array_equal(typed.astype(np.float64), array, equal_nan=True):
+                return typed
     raise ValueError(f"has a parameter {name[:40]!r} in no known form")
 
 

@@ -119,6 +119,9 @@ def tune(
     in a pipeline. Where there are gaps or prose ``cv="auto"`` takes 10 folds, as leave-one-out would keep the encoding
     of all rows. ``model`` is a `TableModel`, which predicts from frames as they are.
 
+    With ``decay_groups`` the ratios of the groups' strengths are tuned first, on the same folds and by their loss;
+    `Tuning.grouping` tells what they are and what they gained, ``groups`` each group's decay.
+
     The standard error is that of Friedman, Hastie & Tibshirani (2010), "Regularization paths for generalized linear
     models via coordinate descent", J. Stat. Softw. 33(1), and the rule "1se" that of Breiman, Friedman, Olshen & Stone
     (1984), "Classification and Regression Trees", section 3.4.3.

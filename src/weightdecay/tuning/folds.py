@@ -128,6 +128,16 @@ def stratified_folds(strata: Any, k: int, random_state: Any = None) -> Folds:
     return Folds(n, (partition,), np.zeros(k, dtype=np.intp), f"{k} stratified folds", shuffled=True)
 
 
+def for_every_class(text: str) -> str:
+    """What to do where a fold of such a plan trains on no row of some class."""
+    kind = text.lower()
+    if "group" in kind:
+        return "all of its rows are in groups that are held out together: merge classes, or groups"
+    if "time" in kind:
+        return "it occurs in later rows alone: merge classes, leave its rows out, or give fewer folds"
+    return "give cv=5 (stratified) or other folds, or merge classes"
+
+
 def natural_count(strata: Any, k: int) -> int:
     """K, or as many folds as the smallest class of two or more has members, but at least 2."""
     count = np.unique(np.asarray(strata), return_counts=True)[1]

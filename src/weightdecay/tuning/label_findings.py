@@ -37,12 +37,12 @@ def findings_of_labels(y: NDArray[Any]) -> tuple[Finding, ...]:
 
 
 def _rare(names: Sequence[str], counts: NDArray[np.intp]) -> Iterator[Finding]:
-    """WD025: a class that hardly any row is of."""
+    """WD025: a class of few rows."""
     total = int(counts.sum())
     rare = [int(one) for one in np.argsort(counts, kind="stable") if counts[one] < max(FEW_ROWS, RARE * total)]
     if not rare:
         return
-    shown = ", ".join(f"{_shown(names[one])} {counts[one]:,}" for one in rare[:SHOWN])
+    shown = ", ".join(f"{_shown(names[one])} {counts[one]:,} of {total:,}" for one in rare[:SHOWN])
     more = f" and {len(rare) - SHOWN:,} more" if len(rare) > SHOWN else ""
     least = int(counts[rare[0]])
     single = "; a class of a single row is never held out" if least == 1 else ""
@@ -50,7 +50,7 @@ def _rare(names: Sequence[str], counts: NDArray[np.intp]) -> Iterator[Finding]:
     yield Finding(
         "WD025",
         "warning" if least < FEW_ROWS else "info",
-        f"{which} hardly any of the {total:,} rows ({shown}{more}){single}",
+        f"{which} few rows: {shown}{more}{single}",
         "read the held-out loss as that of the frequent classes, and look at the rare ones in the confusion table; get "
         "more rows of them, merge classes, or weigh them by class_weight='balanced'",
     )

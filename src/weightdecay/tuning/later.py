@@ -18,6 +18,7 @@ from weightdecay.tuning.class_findings import class_findings
 from weightdecay.tuning.curve_findings import curve_findings
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.group_findings import group_findings
+from weightdecay.tuning.l1_findings import l1_findings
 from weightdecay.tuning.nested import Nested
 from weightdecay.tuning.protocol import Problem
 
@@ -77,7 +78,8 @@ class OfProblem:
         if not tuning.targets:
             # The diagnostics of the record are computed once, whoever asks for them first.
             classes = class_findings(tuning.diagnostics) if tuning.classes else ()
-            return worst_first((*self.problem.findings(), *curve_findings(tuning, given=self.given), *classes, *grouped))
+            of_curve = *curve_findings(tuning, given=self.given), *l1_findings(tuning)
+            return worst_first((*self.problem.findings(), *of_curve, *classes, *grouped))
         return worst_first((*self.problem.findings(), *_of_targets(tuning.targets), *grouped))
 
     def diagnostics(self) -> AnyDiagnostics | None:
@@ -135,7 +137,7 @@ class OfTarget:
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """Findings of this target's curve; those of the data are in the outer record."""
-        return worst_first(curve_findings(tuning, given=self.given))
+        return worst_first((*curve_findings(tuning, given=self.given), *l1_findings(tuning)))
 
     def diagnostics(self) -> AnyDiagnostics | None:
         """Of this target."""

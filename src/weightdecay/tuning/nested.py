@@ -30,6 +30,16 @@ LEVEL = 0.95
 WITHOUT = "no nested cross-validation: "
 
 
+def thinned(decays: Array, least: float = 0.25) -> Array:
+    """Of ascending decays as many as are so many decades apart, with 0 and inf: what folds choose need not be finer."""
+    kept: list[float] = []
+    for one in decays.tolist():
+        if 0.0 < one < math.inf and kept and kept[-1] > 0.0 and math.log10(one / kept[-1]) < least - 1e-9:
+            continue
+        kept.append(one)
+    return np.array(kept)
+
+
 class _RefusedError(Exception):
     """These folds or rows give no nested losses."""
 
@@ -41,7 +51,7 @@ class Choosing:
     Parameters
     ----------
     grid : ndarray of shape (L,)
-        λ, ascending.
+        λ, ascending: some of those of the tuning.
     rule : str or callable
     scorer : Scorer or None
     """
@@ -112,7 +122,10 @@ class Nested:
 
     @cached_property
     def _folds(self) -> NestedFolds | str:
-        return nested_folds(self._given, self._problem.facts())
+        facts = self._problem.facts()
+        if facts.grouping is not None and not facts.grouping.alike:
+            return "the strengths of groups of columns were tuned on all rows, so that no fold was left out of that"
+        return nested_folds(self._given, facts)
 
     def _losses(self, folds: NestedFolds, decays: Array) -> HeldOut:
         """Of all nested folds at some decays, of which the grid is a part; what was factorised for them is let go."""

@@ -270,18 +270,22 @@ def _loss_of_classes(scorer: Scorer, X: Any, y: NDArray[Any], model: PredictedCl
     if len(lacking):
         where += f", none of which is of class {_shown(lacking[0])}"
     try:
-        loss = loss_of_model(scorer, model, X, y, weight)
-    except _ScoreError as error:
-        raise _ScoreError(str(error).replace(f"a fold of {len(y)} test rows", where)) from error
+        loss = _turned(scorer, model, X, y, weight)
+    except _ScoreError:
+        raise
     except ValueError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         if len(lacking):
             told = f"the scoring {_metric(scorer)} cannot judge {where} ({reason}); give fewer or stratified folds"
         else:
             told = f"the scoring {_metric(scorer)} cannot judge {len(model.classes_)} classes ({reason})"
-        raise ValueError(f"{told}; 'accuracy' and the log-loss (scoring=None) always can") from error
-    if math.isnan(loss) and len(lacking):
-        raise _ScoreError(f"the scoring {_metric(scorer)} is undefined on {where}; give fewer or stratified folds")
+        raise ValueError(
+            f"{told}; 'accuracy' always can, and so can the log-loss, if you leave scoring=None"
+        ) from error
+    if math.isnan(loss):
+        if len(lacking):
+            raise _ScoreError(f"the scoring {_metric(scorer)} is undefined on {where}; give fewer or stratified folds")
+        _check_nan(scorer, model.predict_proba(X), len(y))
     return loss
 
 
@@ -332,6 +336,14 @@ def loss_of_model(scorer: Scorer, model: Any, X: Any, y: NDArray[Any], weight: A
     ValueError
         When the scorer takes no weights though there are some, or gives no number; the sentence names it.
     """
+    loss = _turned(scorer, model, X, y, weight)
+    if math.isnan(loss):
+        _check_nan(scorer, model.predict(X), len(y))
+    return loss
+
+
+def _turned(scorer: Scorer, model: Any, X: Any, y: NDArray[Any], weight: Array | None) -> float:
+    """−score, or nan."""
     weights = {} if weight is None else {"sample_weight": weight}
     try:
         score = scorer(model, X, y, **weights)
@@ -343,18 +355,21 @@ def loss_of_model(scorer: Scorer, model: Any, X: Any, y: NDArray[Any], weight: A
             "takes them, or leave the weights out"
         ) from error
     try:
-        loss = -float(score)
+        return -float(score)
     except (TypeError, ValueError):
         raise _ScoreError(
             f"the scoring {_metric(scorer)} returned {score!r}; a scorer returns one number, the larger the better"
         ) from None
-    if math.isnan(loss) and (len(y) == 1 or not _constant(model.predict(X))):
-        rows = "a single test row" if len(y) == 1 else f"{len(y)} test rows"
+
+
+def _check_nan(scorer: Scorer, prediction: NDArray[Any], rows: int) -> None:
+    """Refuse a score that is nan though predictions differ."""
+    if rows == 1 or not _constant(prediction):
+        told = "a single test row" if rows == 1 else f"{rows} test rows"
         raise _ScoreError(
-            f"the scoring {_metric(scorer)} is nan on a fold of {rows}; give larger folds, another scorer, or "
+            f"the scoring {_metric(scorer)} is nan on a fold of {told}; give larger folds, another scorer, or "
             "scoring=None"
         )
-    return loss
 
 
 def _constant(prediction: NDArray[Any]) -> bool:

@@ -17,7 +17,7 @@ from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.grid import bests, searched
 from weightdecay.tuning.interrupts import Halted, Interrupted, Partial
 from weightdecay.tuning.later import OfProblem, OfTarget
-from weightdecay.tuning.nested import Choosing, Nested
+from weightdecay.tuning.nested import Choosing, Nested, thinned
 from weightdecay.tuning.progress import Progress, Silent, Stepwise
 from weightdecay.tuning.protocol import Facts, Problem, Scorer, Split
 from weightdecay.tuning.selection import Rule, choose, connected, one_standard_error, paired_excess, smallest
@@ -170,7 +170,7 @@ def _record(evaluated: _Evaluated, facts: Facts, folds: Folds, choice: Choice, p
         for number in range(len(held_out.targets))
     ]
     own = np.array([one.decay for one in each])
-    nested = Nested(problem, folds, Choosing(evaluated.grid, choice.rule, choice.scorer))
+    nested = Nested(problem, folds, Choosing(thinned(evaluated.grid), choice.rule, choice.scorer))
     targets = tuple(
         replace(one, later=OfTarget(problem, number, own, given, folds, nested)) for number, one in enumerate(each)
     )

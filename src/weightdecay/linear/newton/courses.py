@@ -1,8 +1,8 @@
 """Courses: training sets that are solved together, and their models in the units of the columns.
 
 Tall data keep their columns, so that all folds share the passes over the rows. Data of more columns than rows are
-turned first: with K = Σ_j x_j x_jᵀ/a_j² over the decayed columns, a_j the scale on which λ acts, and the eigenvectors of
-its training part, K = U d Uᵀ, every model is a model of the n columns U√d, on which λ acts as it does on the p; what
+turned first: with K = Σ_j x_j x_jᵀ/a_j² over the decayed columns, a_j the scale on which λ acts, and the eigenvectors
+of its training part, K = U d Uᵀ, every model is a model of the n columns U√d, on which λ acts as it does on the p; what
 is not decayed stays beside them. Since every fold has scales of its own, each is a course of its own then.
 """
 
@@ -20,7 +20,7 @@ from weightdecay.linear.fold_maps import FoldMap
 from weightdecay.linear.losses import Loss
 from weightdecay.linear.newton.members import Members, members_of
 from weightdecay.linear.newton.paths import Paths
-from weightdecay.linear.newton.rows import Cells, Standardised, cells_of
+from weightdecay.linear.newton.rows import Standardised, cells_of
 from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
 from weightdecay.linear.spectrum import rounding
 from weightdecay.tuning.folds import Partition
@@ -130,14 +130,20 @@ class Turned:
         return found + self.centre, intercept
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What an estimator asks of the columns, where coefficients are pulled to (c, p), tolerance and Newton steps."""
+
+    design: Design
+    centre: Array
+    tol: float
+    max_iter: int
+    l1_ratio: float = 0.0
+
+
 def direct(
-    data: Standardised,
-    partition: Partition | None,
-    start: int,
-    design: Design,
-    maps: Sequence[FoldMap | None],
-    settings: tuple[float, int],
-    centre: Array,
+    data: Standardised, partition: Partition | None, start: int, asked: Asked, maps: Sequence[FoldMap | None]
 ) -> Course:
     """All rows, and the folds of a partition, on the columns as they are.
 
@@ -145,8 +151,6 @@ def direct(
     ----------
     start : int
         Number of the partition's first fold.
-    settings : (float, int)
-        Tolerance and Newton steps.
     """
     n = data.n
     if partition is None:
@@ -164,35 +168,24 @@ def direct(
             test[1 + f, list(partition.test[f])] = True
         sides, folds = (train, test), (-1, *range(start, start + F))
         data = data.ordered(order)
-    members = members_of(data, cells, sides, design, [None, *maps] if partition is not None else [None])
-    return Course(Paths(data, cells, members, *settings), Direct(data, members, centre), folds, order)
+    every = [None, *maps] if partition is not None else [None]
+    members = members_of(data, cells, sides, asked.design, every, asked.l1_ratio)
+    paths = Paths(data, cells, members, asked.tol, asked.max_iter)
+    return Course(paths, Direct(data, members, asked.centre), folds, order)
 
 
-def alone(
-    data: Standardised, pair: tuple[Index, Index], design: Design, mapped: FoldMap | None, total: float
-) -> tuple[Standardised, Cells, Members, Index]:
-    """The rows, cells and the only member of one fold on the columns as they are."""
+def of_fold(data: Standardised, pair: tuple[Index, Index], number: int, asked: Asked, mapped: FoldMap | None) -> Course:
+    """One fold on the columns as they are, with Hessians of its own."""
     train, test = pair
     order = np.concatenate([train, test])
     cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), [len(train), len(test)]), 2)
     part = data.ordered(order)
     sides = np.array([[True, False]]), np.array([[False, True]])
-    members = members_of(part, cells, sides, design, [mapped])
-    return part, cells, replace(members, total=total), order
-
-
-def of_fold(
-    data: Standardised,
-    pair: tuple[Index, Index],
-    number: int,
-    design: Design,
-    mapped: FoldMap | None,
-    settings: tuple[float, int],
-    centre: Array,
-) -> Course:
-    """One fold on the columns as they are, with Hessians of its own."""
-    part, cells, members, order = alone(data, pair, design, mapped, float(data.s.sum()))
-    return Course(Paths(part, cells, members, *settings), Direct(part, members, centre), (number,), order)
+    members = replace(
+        members_of(part, cells, sides, asked.design, [mapped], asked.l1_ratio), total=float(data.s.sum())
+    )
+    paths = Paths(part, cells, members, asked.tol, asked.max_iter)
+    return Course(paths, Direct(part, members, asked.centre), (number,), order)
 
 
 @final
@@ -203,16 +196,12 @@ class Wide:
     rows: Rows
     loss: Loss
     offset: Array | None
-    design: Design
-    centre: Array
 
 
-def turned(
-    wide: Wide, pair: tuple[Index, Index], number: int, mapped: FoldMap | None, settings: tuple[float, int]
-) -> Course:
+def turned(wide: Wide, pair: tuple[Index, Index], number: int, asked: Asked, mapped: FoldMap | None) -> Course:
     """One training set of wide data, and the rows it is tested on."""
     rows = wide.rows if mapped is None else mapped.rows(wide.rows)
-    design = wide.design if mapped is None else mapped.designed(wide.design)
+    design = asked.design if mapped is None else mapped.designed(asked.design)
     s = rows.s
     train, test = pair[0][s[pair[0]] > 0], pair[1]
     order = np.concatenate([train, test])
@@ -248,8 +237,8 @@ def turned(
         np.ones((1, q)),
         [None],
     )
-    units = Turned(rows, mean, roles, weights, train, unit, mapped, wide.centre)
-    return Course(Paths(data, cells, members, *settings), units, (number,), order)
+    units = Turned(rows, mean, roles, weights, train, unit, mapped, asked.centre)
+    return Course(Paths(data, cells, members, asked.tol, asked.max_iter), units, (number,), order)
 
 
 def _scales(rows: Rows, train: Index, design: Design, mapped: FoldMap | None) -> tuple[Array, Roles]:

@@ -39,6 +39,7 @@ def descend(problem: NewtonProblem, decay: float, settings: Any) -> tuple[Histor
         paths.solve(np.array([np.inf]))
         goal = float(paths.goal[0])
         step = settings.learning_rate * members.reach[0] ** 2
+        kinks = members.kinks(decay, 0, len(paths.members.Q[:1])).reshape(1, -1)
         v, kept, gradient = np.zeros(paths.shape), [], np.zeros(paths.shape)
         size = np.inf
         with np.errstate(over="ignore", invalid="ignore"):
@@ -46,17 +47,21 @@ def descend(problem: NewtonProblem, decay: float, settings: Any) -> tuple[Histor
                 kept.append(v)
                 train = paths.gradient(v)
                 gradient = members.decayed_gradient(train[None], v[None], np.array([decay]), one)[0]
-                size = float(np.abs(gradient * members.reach[0]).max(initial=0.0))
+                bent = np.abs(gradient + kinks * np.sign(v))
+                bent = np.where(v == 0, np.maximum(np.abs(gradient) - kinks, 0.0), bent)
+                size = float((bent * members.reach[0]).max(initial=0.0))
                 if epoch == settings.epochs or size <= goal or not np.isfinite(size):
                     break
-                # The update itself: where gradient descent changes a weight.
+                # The update itself: where gradient descent changes a weight; L1 terms by their proximal step.
                 v = v - step * gradient
+                v = np.sign(v) * np.maximum(np.abs(v) - step * kinks, 0.0) if kinks.any() else v
         models = np.stack(kept)
         coef, intercept = course.units.models(models, np.zeros(len(models), dtype=np.intp))
         coef, intercept = problem.scaling.undone(coef, intercept)
         with np.errstate(over="ignore", invalid="ignore"):
-            pull = 0.5 * members.strength(np.array([decay]), one)[0] * np.einsum("lcq,q->l", models**2, members.Q[0])
-            losses = train_losses(course, models) + pull
+            pull = 0.5 * (1.0 - members.l1_ratio) * members.strength(np.array([decay]), one)[0]
+            losses = train_losses(course, models) + pull * np.einsum("lcq,q->l", models**2, members.Q[0])
+            losses += np.einsum("lcq,q->l", np.abs(models), kinks[0])
     message = _message(len(kept) - 1, size, goal, settings)
     converged = size <= goal
     if not converged:

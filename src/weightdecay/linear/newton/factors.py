@@ -17,12 +17,16 @@ from scipy.linalg import LinAlgError, cho_solve, lapack
 
 from weightdecay.linear.newton.members import Members
 from weightdecay.linear.newton.passes import cell_diagonals, cell_hessians
+from weightdecay.linear.newton.proximal import Kinks
 from weightdecay.linear.newton.rows import Cells, Standardised
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 # Coefficients up to which a Hessian is formed: beyond it its diagonal stands for it.
 FORMED = 2500
+# Coefficients of the columns with the most curvature, whose Hessian is formed even then.
+HEAD = 512
 # Strength of a decay beside the mean of the Hessian's diagonal below which Cholesky's pivots are rounding.
 WEAK = 1e-11
 
@@ -32,6 +36,10 @@ class Factor(Protocol):
 
     def solve(self, right: Array) -> Array:
         """The solution for right-hand sides (D,) or (D, r)."""
+        ...
+
+    def step(self, v: Array, gradient: Array) -> Array:
+        """What a Newton step takes from a model v (D,)."""
         ...
 
 
@@ -48,6 +56,10 @@ class Triangle:
         unit = self.unit if right.ndim == 1 else self.unit[:, None]
         return np.asarray(cho_solve((self.lower, True), right * unit, overwrite_b=True, check_finite=False) * unit)
 
+    def step(self, v: Array, gradient: Array) -> Array:
+        """Whatever the model is, H⁻¹g."""
+        return self.solve(gradient)
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -60,17 +72,48 @@ class Axes:
         """The solution of least penalty."""
         return np.asarray(self.root @ (self.root.T @ right))
 
+    def step(self, v: Array, gradient: Array) -> Array:
+        """Whatever the model is, H⁻¹g."""
+        return self.solve(gradient)
+
 
 @final
 @dataclass(frozen=True, eq=False)
-class Diagonal:
-    """A diagonal alone."""
+class Headed:
+    """A matrix whose head is known whole, and of the rest the diagonal alone.
 
+    Parameters
+    ----------
+    place : ndarray of shape (k,)
+        Of the head.
+    head : Factor
+    inverse : ndarray of shape (D,)
+        Of the diagonal.
+    """
+
+    place: Index
+    head: Factor
     inverse: Array
 
     def solve(self, right: Array) -> Array:
-        """Division."""
-        return self.inverse * right if right.ndim == 1 else self.inverse[:, None] * right
+        """The head's solution, and division."""
+        found = self.inverse * right if right.ndim == 1 else self.inverse[:, None] * right
+        found[self.place] = self.head.solve(right[self.place])
+        return found
+
+    def step(self, v: Array, gradient: Array) -> Array:
+        """Whatever the model is, H⁻¹g."""
+        return self.solve(gradient)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class HeadHessian:
+    """Of the mean training loss of a member: the diagonal (D,), the head's place (k,) and its Hessian (k, k)."""
+
+    diagonal: Array
+    place: Index
+    head: Array
 
 
 def triangle(H: Array) -> Triangle:
@@ -119,6 +162,18 @@ class Anchor:
     place: float
     v: Array
 
+    @cached_property
+    def head(self) -> tuple[Index, Array]:
+        """Where D has columns of the most curvature, with the intercepts, and Σ s ∂²loss of every cell there."""
+        (c, q), p = self.v.shape, self.data.p
+        size = self.of_cells.sum(axis=0).reshape(c, q)[:, :p].sum(axis=0)
+        columns = np.sort(np.argsort(-size, kind="stable")[: max(1, HEAD // c)])
+        own = np.append(columns, p) if q > p else columns
+        found = cell_hessians(self.data.narrowed(columns, self.v), self.cells, np.zeros((c, len(own))))
+        if c > 1:
+            found += lifts(found, c)
+        return (np.arange(c)[:, None] * q + own).ravel(), found
+
     @property
     def formed(self) -> bool:
         """Whether Hessians are formed whole."""
@@ -131,35 +186,54 @@ class Anchor:
             return cell_diagonals(self.data, self.cells, self.v)
         found = cell_hessians(self.data, self.cells, self.v)
         c = len(self.v)
-        if c > 1:
-            found += self._lifts(found, c)
-        return found
+        if c == 1:
+            return found
+        # L1 terms tell models apart that differ by a constant; what they do not hold they do not tell apart.
+        free = self.members.Q[0] == 0 if self.members.l1_ratio else np.ones(self.v.shape[1], dtype=bool)
+        return found + lifts(found, c, free)
 
-    def _lifts(self, found: Array, c: int) -> Array:
-        """What gives eigenvalues to directions that change no probability: the same added to the models of all classes.
+    def hessian(self, member: int) -> Array | HeadHessian:
+        """Of the mean training loss of a member."""
+        inside = self.members.train[member].astype(np.float64)
+        H = np.tensordot(inside, self.of_cells, 1) / self.members.weight[member]
+        if self.formed:
+            return self.members.hessian_back(H, member, len(self.v))
+        place, head = self.head
+        return HeadHessian(np.asarray(H), place, np.tensordot(inside, head, 1) / self.members.weight[member])
 
-        No gradient has a part in them, so that solutions stay the same.
-        """
-        q = self.v.shape[1]
-        size = np.einsum("cdd->c", found) / found.shape[1]
-        return np.asarray(size[:, None, None] * np.kron(np.full((c, c), 1.0 / c), np.eye(q)))
-
-    def hessian(self, member: int) -> Array:
-        """Of the mean training loss of a member: (D, D), or a diagonal (D,)."""
-        inside = self.members.train[member]
-        H = np.tensordot(inside.astype(np.float64), self.of_cells, 1) / self.members.weight[member]
-        return self.members.hessian_back(H, member, len(self.v)) if self.formed else np.asarray(H)
-
-    def factor(self, member: int, decay: float, hessian: Array) -> Factor:
-        """Of the objective's Hessian, given that of the mean loss."""
+    def _headed(self, member: int, decay: float, hessian: HeadHessian) -> Headed:
+        """The head's factor, and the diagonal."""
         members, c = self.members, len(self.v)
         one = np.array([member])
         strength = float(members.strength(np.array(decay), one)[0])
         metric = np.tile(members.Q[member], c)
-        if hessian.ndim == 1:
-            held = np.tile(members.held(np.array([decay]), one)[0], c)
-            total = hessian + np.where(metric > 0, strength * metric, 0.0) if np.isfinite(strength) else hessian
-            return Diagonal(np.where(held, 0.0, 1.0 / np.where(total > 0, total, 1.0)))
+        held = np.tile(members.held(np.array([decay]), one)[0], c)
+        pull = np.where(metric > 0, strength * metric, 0.0) if np.isfinite(strength) else np.zeros_like(metric)
+        total = hessian.diagonal + pull
+        inverse = np.where(held, 0.0, 1.0 / np.where(total > 0, total, 1.0))
+        place = hessian.place
+        H = hessian.head + np.diag(pull[place])
+        H[held[place]] = 0.0
+        H[:, held[place]] = 0.0
+        H[held[place], held[place]] = 1.0
+        try:
+            return Headed(place, triangle(H), inverse)
+        except LinAlgError:
+            return Headed(place, axes(H, metric[place], 0.0), inverse)
+
+    def kinks(self, member: int, decay: float, hessian: Array, zero: Array) -> Kinks:
+        """The quadratic of a member at a decay with its L1 terms."""
+        c = len(self.v)
+        H = self.members.decayed_hessian(hessian, decay, member, c)
+        return Kinks(H, self.members.kinks(decay, member, c), zero)
+
+    def factor(self, member: int, decay: float, hessian: Array | HeadHessian) -> Factor:
+        """Of the objective's Hessian, given that of the mean loss."""
+        if isinstance(hessian, HeadHessian):
+            return self._headed(member, decay, hessian)
+        members, c = self.members, len(self.v)
+        strength = float(members.strength(np.array(decay), np.array([member]))[0])
+        metric = np.tile(members.Q[member], c)
         H = members.decayed_hessian(hessian, decay, member, c)
         typical = float(np.trace(hessian)) / len(hessian)
         if decay > WEAK * typical:
@@ -176,3 +250,14 @@ class Anchor:
         H = np.tensordot(self.members.test[member].astype(np.float64), self.of_cells, 1)
         flat = step.ravel()
         return 0.5 * float(flat @ H @ flat)
+
+
+def lifts(found: Array, c: int, free: Array | None = None) -> Array:
+    """What gives eigenvalues to directions that change no probability: the same added to the models of all classes.
+
+    No gradient has a part in them, so that solutions stay the same.
+    """
+    q = found.shape[1] // c
+    size = np.einsum("cdd->c", found) / found.shape[1]
+    where = np.eye(q) if free is None else np.diag(free.astype(np.float64))
+    return np.asarray(size[:, None, None] * np.kron(np.full((c, c), 1.0 / c), where))

@@ -28,6 +28,10 @@ class OfClasses:
         """−score (L,)."""
         from weightdecay.tuning.scoring import losses_of_probabilities
 
+        if self.weight is not None:
+            # What has no weight may be of a class that nothing is known of.
+            kept = self.weight[rows] > 0
+            rows, means = rows[kept], means[kept]
         weight = None if self.weight is None else self.weight[rows]
         each = np.moveaxis(means, 1, 0)
         return losses_of_probabilities(scorer, self.X[rows], self.y[rows], self.classes, each, weight)

@@ -5,7 +5,7 @@ A model of a member has coefficients v (c, q) of the columns z, the intercept la
     R(v) = ½ Σ_j Q_j v_j²,    Q_j = p_j (deviation of the member's column/unit of z)²,
 
 so λ Q v is what decay adds to the gradient, and λ Q to the diagonal of the Hessian (`decayed_gradient`,
-`decayed_hessian`). A member whose encoding differs from that of all rows has columns of its own, which are a linear map
+`decayed_hessian`). Of an L1 share ρ these are (1 − ρ) times as much, and Σ_j λ ρ √(p_j Q_j) |v_j| comes on top. A member whose encoding differs from that of all rows has columns of its own, which are a linear map
 of z (`fold_maps`).
 """
 
@@ -17,6 +17,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from weightdecay.linear.design import Design
 from weightdecay.linear.fold_maps import FoldMap
@@ -71,6 +72,8 @@ class Members:
     reach : ndarray of shape (F, q)
         Unit of z over that of the coordinates where λ acts: gradients by these are ``reach`` times those by v.
     maps : sequence of ZMap or None
+    l1_ratio : float
+        ρ.
     """
 
     train: Mask
@@ -82,6 +85,15 @@ class Members:
     pinned: Mask
     reach: Array
     maps: Sequence[ZMap | None]
+    l1_ratio: float = 0.0
+
+    def kinks(self, decay: float, member: int, outputs: int) -> Array:
+        """Thresholds (D,) of the L1 terms of a member; zeros where there are none."""
+        if self.l1_ratio == 0.0 or not 0.0 < decay < np.inf:
+            return np.zeros(outputs * self.Q.shape[1])
+        strength = float(self.strength(np.array(decay), np.array([member]))[0])
+        # √(p Q) = Q unit/deviation, where p = Q (unit/deviation)² is the decay weight.
+        return np.tile(strength * self.l1_ratio * self.Q[member] * self.reach[member], outputs)
 
     @property
     def count(self) -> int:
@@ -97,13 +109,13 @@ class Members:
         strength = self.strength(decays, member)[:, None, None]
         Q = self.Q[member][:, None, :]
         with np.errstate(invalid="ignore"):
-            pull = np.where(Q > 0, strength * Q * V, 0.0)
+            pull = np.where(Q > 0, (1.0 - self.l1_ratio) * strength * Q * V, 0.0)
         return np.where(self.held(decays, member)[:, None, :], 0.0, G + pull)
 
     def decayed_hessian(self, H: Array, decay: float, member: int, outputs: int) -> Array:
         """The Hessian (D, D) of the mean loss with that of λR, pinned columns cut out with a 1 in their place."""
         one = np.array([member])
-        Q = np.tile(self.Q[member], outputs)
+        Q = (1.0 - self.l1_ratio) * np.tile(self.Q[member], outputs)
         held = np.tile(self.held(np.array([decay]), one)[0], outputs)
         H = H.copy()
         place = np.arange(len(H))
@@ -170,7 +182,7 @@ def cell_sums(data: Standardised, cells: Cells) -> CellSums:
             first[cell] += np.asarray(part.T @ s).ravel()
             square = part.multiply(part) if data.sparse else part * part
             second[cell] += np.asarray(square.T @ s).ravel()
-    return CellSums(weight, first, second)
+    return CellSums(np.asarray(weight, dtype=np.float64), first, second)
 
 
 def members_of(
@@ -179,6 +191,7 @@ def members_of(
     sides: tuple[Mask, Mask],
     design: Design,
     maps: Sequence[FoldMap | None],
+    l1_ratio: float = 0.0,
 ) -> Members:
     """The members whose training and test cells are given (F, C)."""
     train, test = sides
@@ -209,7 +222,7 @@ def members_of(
             reach[f, E] = data.unit[E]
         z_maps.append(None if mapped is None else _z_map(data, mapped))
     total = float(data.s.sum())
-    return Members(train, test, weight, test_weight, total, Q, pinned, reach, z_maps)
+    return Members(train, test, weight, test_weight, total, Q, pinned, reach, z_maps, l1_ratio)
 
 
 def _z_map(data: Standardised, mapped: FoldMap) -> ZMap:
@@ -235,8 +248,14 @@ def _constant(data: Standardised, cells: Cells, inside: Mask, suspected: Mask) -
     """Which of the suspected columns hold a single value in the rows of some cells that have weight."""
     used = np.append(inside, False)[cells.label] & (data.s > 0)
     constant = np.zeros(data.p, dtype=bool)
-    for j in np.flatnonzero(suspected):
-        values = data.Z[:, [j]].toarray()[:, 0] if data.sparse else data.Z[:, j]
-        mine = values[used]
-        constant[j] = not len(mine) or mine.min() == mine.max()
+    if not used.any():
+        return np.ones(data.p, dtype=bool)
+    where = np.flatnonzero(suspected)
+    if data.sparse:
+        mine = sparse.csc_array(data.Z[used][:, where])
+        constant[where] = (mine.max(axis=0).toarray() == mine.min(axis=0).toarray()).ravel()
+        return constant
+    for j in where:
+        values = data.Z[used, j]
+        constant[j] = values.min() == values.max()
     return constant

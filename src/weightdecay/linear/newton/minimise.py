@@ -31,6 +31,8 @@ Measure = Callable[[Array, Index], Array]
 OVERSHOT = 0.5
 SHORTEST, LONGEST = 0.1, 0.6
 SMALLEST_STEP = 1e-10
+# Evaluations that may end in a shorter step, beside those that are counted.
+SHORTENED = 30
 # The next step, beside the point or 1, that counts as none.
 STEP = 1e-7
 # A ratio of gradients by which a step is sure to help.
@@ -118,7 +120,7 @@ class Settings:
     Parameters
     ----------
     most : int
-        Evaluations.
+        Evaluations after which some problem has moved.
     memory : int
         Pairs kept.
     trust : bool
@@ -162,13 +164,15 @@ def minimise(
     work = _Work(evaluate, precondition, measure, _Memory.of(M, D, settings.memory), np.ones(M), np.zeros((M, D)))
     open_ = np.flatnonzero(np.isfinite(size))
     fresh, before = open_, np.full(M, np.nan)
-    for turn in range(settings.most + 1):
+    steps = 0
+    for _ in range(settings.most + SHORTENED):
         _turn(out, work, fresh, before)
         open_ = _settled(out, work, open_, fresh, settings)
-        if not len(open_) or turn == settings.most:
+        if not len(open_) or steps == settings.most:
             break
         before = out.size.copy()
         fresh = _step(out, work, open_)
+        steps += bool(len(fresh))
         open_ = open_[work.length[open_] >= SMALLEST_STEP]
         fresh = np.intersect1d(fresh, open_)
     out.V += out.step
@@ -237,4 +241,4 @@ def _step(out: Minimum, work: _Work, open_: Index) -> Index:
     for position in np.flatnonzero(taken):
         out.found[int(open_[position])] = (found, int(position))
     length[open_[~taken]] *= np.clip(secant[~taken], SHORTEST, LONGEST)
-    return won
+    return np.asarray(won)

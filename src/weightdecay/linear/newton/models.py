@@ -60,7 +60,7 @@ def train_losses(course: Course, V: Array) -> Array:
         part = rows[start : start + size]
         eta = predictors(data, paths.members, V, member, part)
         total += data.s[part] @ data.loss.value(data.target[part], eta)
-    return total / paths.members.weight[0]
+    return np.asarray(total / paths.members.weight[0])
 
 
 def _freedom(course: Course, decay: float, v: Array) -> float:
@@ -74,6 +74,8 @@ def _freedom(course: Course, decay: float, v: Array) -> float:
         return math.nan
     anchor = paths.anchor_near(decay, v)
     H = anchor.hessian(0)
+    if paths.members.l1_ratio and 0 < decay < math.inf:
+        return _sparse_freedom(course, decay, v, H)
     factor = anchor.factor(0, decay, H)
     members = paths.members
     one = np.zeros(1, dtype=np.intp)
@@ -82,7 +84,7 @@ def _freedom(course: Course, decay: float, v: Array) -> float:
     contrasts = np.eye(c)
     if c > 1:
         contrasts = np.linalg.svd(np.eye(c) - 1.0 / c)[0][:, : c - 1]
-    basis = np.kron(contrasts, np.eye(q)[:, free])
+    basis = np.asarray(np.kron(contrasts, np.eye(q)[:, free]), dtype=np.float64)
     strength = float(members.strength(np.array([decay]), one)[0])
     pull = np.zeros(q)
     if math.isfinite(strength):
@@ -90,6 +92,23 @@ def _freedom(course: Course, decay: float, v: Array) -> float:
     shrunk = np.einsum("dk,dk->", basis, factor.solve(np.tile(pull, c)[:, None] * basis))
     intercepts = contrasts.shape[1] * (q - paths.data.p)
     return float(basis.shape[1] - shrunk - intercepts) - _null(H, basis, decay)
+
+
+def _sparse_freedom(course: Course, decay: float, v: Array, H: Array) -> float:
+    """The same of a model with an L1 share: tr H(H + λ(1 − ρ)Q)⁻¹ over the coefficients that are not zero.
+
+    Zou, Hastie & Tibshirani (2007), "On the degrees of freedom of the lasso", Annals of Statistics 35(5).
+    """
+    paths = course.paths
+    c, q = v.shape
+    columns = np.tile(np.arange(q) < paths.data.p, c)
+    used = np.flatnonzero((v.ravel() != 0) & columns)
+    if paths.members.l1_ratio == 1.0 or not len(used):
+        return float(len(used))
+    strength = float(paths.members.strength(np.array([decay]), np.zeros(1, dtype=np.intp))[0])
+    pull = (1.0 - paths.members.l1_ratio) * strength * np.tile(paths.members.Q[0], c)[used]
+    inner = H[np.ix_(used, used)]
+    return float(len(used) - np.trace(np.linalg.solve(inner + np.diag(pull), np.diag(pull))))
 
 
 def _null(H: Array, basis: Array, decay: float) -> float:
@@ -113,7 +132,7 @@ def polished(course: Course, decay: float) -> tuple[Array, str, int]:
         anchor = Anchor(paths.data, paths.cells, paths.members, 0.0, paths.members.wide(v[None], one)[0])
         train = paths.gradient(v)
         gradient = paths.members.decayed_gradient(train[None], v[None], np.array([decay]), one)[0]
-        step = anchor.factor(0, decay, anchor.hessian(0)).solve(gradient.ravel()).reshape(v.shape)
+        step = paths.local(anchor, 0, decay, anchor.hessian(0)).step(v.ravel(), gradient.ravel()).reshape(v.shape)
         size = float(np.abs(step).max(initial=0.0))
         if not size < 0.5 * least:
             break

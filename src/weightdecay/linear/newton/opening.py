@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -25,8 +25,9 @@ from weightdecay.linear.newton.judges import OfClasses, OfMeans
 from weightdecay.linear.newton.problem import Judge, NewtonProblem
 from weightdecay.linear.opening import check_target, decay_weights_of, encoded_design, sizes, weights, with_truths
 from weightdecay.linear.rows import Rows
-from weightdecay.linear.units_of_rows import Scaling, choose_scaling, scaled
+from weightdecay.linear.units_of_rows import choose_scaling, scaled
 from weightdecay.records.encoding import Encoded
+from weightdecay.records.labels import class_names
 from weightdecay.tuning.folds import label_codes
 from weightdecay.tuning.target_names import target_names
 
@@ -45,20 +46,22 @@ def open_classes(estimator: Any, X: Any, y: Any, sample_weight: Any) -> NewtonPr
     """
     target = _labels(y)
     table, X = _validated(estimator, X, target)
-    estimator.classes_, code = np.unique(target, return_inverse=True)
+    given = weights(sample_weight, len(target))
+    # Rows of weight 0 are as good as removed, and with them a class that no other row has.
+    used = slice(None) if given is None else given > 0
+    estimator.classes_ = np.unique(target[used])
     k = len(estimator.classes_)
     if k < 2:
+        whose = "y holds" if given is None or (given > 0).all() else "all rows of positive weight are of"
         raise ValueError(
-            f"y holds a single class ({_shown(estimator.classes_[0])}), and a classifier needs at least 2: take rows "
-            "of another class along"
+            f"{whose} a single class ({_shown(estimator.classes_[0])}), and a classifier needs at least 2 classes: "
+            "take rows of another one along"
         )
-    weight = weights(sample_weight, len(code))
-    if weight is not None and len(np.unique(code[weight > 0])) < 2:
-        raise ValueError("all rows of positive weight are of a single class, and a classifier needs at least 2 classes")
-    weight = _class_weights(estimator.class_weight, estimator.classes_, target, weight)
+    code = np.minimum(np.searchsorted(estimator.classes_, target), k - 1)
+    weight = _class_weights(estimator.class_weight, estimator.classes_, code, given)
     loss: Loss = Logistic() if k == 2 else Softmax(k)
-    names = tuple(map(_shown, estimator.classes_))
-    judge = OfClasses(X, target, estimator.classes_, weight)
+    names = class_names(estimator.classes_)
+    judge = OfClasses(X, target, estimator.classes_, given)
     return _opened(estimator, (table, X), code.astype(np.float64), weight, (loss, judge, names, target_names(y)))
 
 
@@ -83,9 +86,7 @@ def open_counts(estimator: Any, X: Any, y: Any, sample_weight: Any) -> NewtonPro
     weight = weights(sample_weight, len(target))
     if not (target > 0 if weight is None else (target > 0) & (weight > 0)).any():
         raise ValueError("y is 0 in all rows that count, so that no rate can be learned; give rows with counts")
-    return _opened(
-        estimator, (table, X), target, weight, (Poisson(), OfMeans(X, target, weight), (), names)
-    )
+    return _opened(estimator, (table, X), target, weight, (Poisson(), OfMeans(X, target, weight), (), names))
 
 
 def _opened(
@@ -100,7 +101,7 @@ def _opened(
     encoded, X = table
     loss, judge, classes, names = kind
     X = X.tocsr() if sparse.issparse(X) else X
-    n, p = X.shape
+    p = X.shape[1]
     given = [f"x{j}" for j in range(p)] if encoded is None else encoded.names
     columns = tuple(map(str, getattr(estimator, "feature_names_in_", given)))
     scaling = choose_scaling(sizes(X, columns), np.ones((1, 1)), weight)
@@ -153,7 +154,7 @@ def _labels(y: Any) -> NDArray[Any]:
         raise ValueError(f"Input y contains infinity or NaN in row {row}; drop these rows or give them a class")
     label_codes(values, "y")
     check_classification_targets(values)
-    return values
+    return np.asarray(values)
 
 
 def _shown(label: Any) -> str:
@@ -188,22 +189,22 @@ def _check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name}={given!r}: expected True or False")
     if estimator.solver not in SOLVERS:
         raise ValueError(f"solver={estimator.solver!r} is not known; give one of {', '.join(map(repr, SOLVERS))}")
-    if estimator.l1_ratio != 0:
-        raise ValueError(f"l1_ratio={estimator.l1_ratio!r}: only weight decay itself (l1_ratio=0) is available for now")
+    if not isinstance(estimator.l1_ratio, Real) or not 0 <= estimator.l1_ratio <= 1:
+        raise ValueError(
+            f"l1_ratio={estimator.l1_ratio!r}: expected a number from 0 (weight decay) to 1 (lasso), the share of the "
+            "1-norm"
+        )
     if estimator.decay_groups is not None:
         raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
 
 
-def _class_weights(
-    given: Any, classes: NDArray[Any], target: NDArray[Any], weight: Array | None
-) -> Array | None:
+def _class_weights(given: Any, classes: NDArray[Any], code: NDArray[np.intp], weight: Array | None) -> Array | None:
     """Sample weights times those of classes, which are taken from all rows."""
     if given is None:
         return weight
     if isinstance(given, str) and given != "balanced":
         raise ValueError(f"class_weight={given!r}: expected None, 'balanced' or a dict of class to weight")
-    code = np.searchsorted(classes, target)
-    s = np.ones(len(target)) if weight is None else weight
+    s = np.ones(len(code)) if weight is None else weight
     if isinstance(given, str):
         sums = np.bincount(code, s, len(classes))
         present = sums > 0
@@ -212,12 +213,12 @@ def _class_weights(
         strange = [one for one in given if one not in classes.tolist()]
         if strange:
             raise ValueError(f"class_weight names {strange[0]!r}, which is none of the classes {classes.tolist()[:5]}")
-        each = compute_class_weight(dict(given), classes=classes, y=target)
+        each = floats([given.get(one, 1.0) for one in classes.tolist()], "class_weight", "one number per class")
         if not (np.isfinite(each).all() and (each >= 0).all()):
             raise ValueError("class_weight holds numbers that are negative or not finite; give weights of at least 0")
     else:
         raise ValueError(f"class_weight={given!r}: expected None, 'balanced' or a dict of class to weight")
-    return weights(s * each[code], len(target))
+    return weights(s * each[code], len(code))
 
 
 def _centre(centre: Any, c: int, p: int) -> Array:
@@ -230,5 +231,3 @@ def _centre(centre: Any, c: int, p: int) -> Array:
     if not fits or not np.isfinite(given).all():
         raise ValueError(f"centre has shape {given.shape}, expected {expected} of finite numbers")
     return given.reshape(c, p).copy()
-
-

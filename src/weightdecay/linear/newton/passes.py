@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,7 @@ def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
     return np.ascontiguousarray(first.transpose(0, 1, 3, 2, 4)).reshape(cells.count, D, D)
 
 
-def _add(found: Array, part: NDArray[np.float64], bend: Array, intercept: bool) -> None:
+def _add(found: Array, part: Any, bend: Array, intercept: bool) -> None:
     """Add Σ bend ẑ ẑᵀ of a block to the upper outputs (c, c, q, q)."""
     c, p = len(found), part.shape[1]
     dense = part.toarray() if sparse.issparse(part) and part.nnz > 0.1 * part.shape[0] * p else part

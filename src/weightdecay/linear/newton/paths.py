@@ -10,19 +10,22 @@ over the rows (`minimise`), with the Hessians that the first member's path has l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.linear.newton.factors import FORMED, Anchor, Factor
+from weightdecay.linear.newton.existence import runs_away, separates
+from weightdecay.linear.newton.factors import FORMED, Anchor, Factor, HeadHessian
 from weightdecay.linear.newton.members import Members
 from weightdecay.linear.newton.minimise import Minimum, Settings, minimise
-from weightdecay.linear.newton.passes import Gradients, gradients, predictors
+from weightdecay.linear.newton.nodes import AROUND, interpolated, nodes
+from weightdecay.linear.newton.passes import Gradients, gradients
+from weightdecay.linear.newton.proximal import Kinks, minimise_kinked
 from weightdecay.linear.newton.rows import Cells, Standardised
+from weightdecay.linear.newton.solved import Solved
 from weightdecay.linear.workers import threads_for
 
 Array = NDArray[np.float64]
@@ -32,57 +35,14 @@ Index = NDArray[np.intp]
 NEAR, FAR = 0.74, 1.1
 # The same for what the other members differ by.
 CLOSER, CLOSER_FAR = 0.24, 0.6
-# Nodes to either side that are interpolated between, and those that are extrapolated from.
-AROUND, BEHIND = 4, 4
 # A ratio of gradients, step by step, from which a new Hessian is worth its pass.
 POOR = 0.12
 # Evaluations before the Hessian is renewed at the place that was reached.
 PATIENCE = 4
 # Bytes of Hessians and factors held at once.
 HELD = 256 << 20
-# Change of a linear predictor by a Newton step at vanishing gradient by which a minimum is told to be nowhere.
-RUNNING = 0.1
-# Rows whose predictors are looked at together.
-SOME = 4096
-
-
-@final
-@dataclass(eq=False)
-class Solved:
-    """Models of M problems, or of all members at one decay.
-
-    Parameters
-    ----------
-    V : ndarray of shape (M, c, q)
-    test_loss : ndarray of shape (M,)
-        Σ s loss over the test rows.
-    ratio : ndarray of shape (M,)
-        How well the Hessians in use led there.
-    size : ndarray of shape (M,)
-        Gradient in units of what counts as zero.
-    converged : ndarray of shape (M,) of bool
-    """
-
-    V: Array
-    test_loss: Array
-    ratio: Array
-    size: Array
-    converged: NDArray[np.bool_]
-
-    @property
-    def complete(self) -> bool:
-        """Whether all models are there."""
-        return bool(self.ratio[-1] > 0.0)
-
-    @staticmethod
-    def nothing(M: int, shape: tuple[int, int]) -> Solved:
-        """Zeros, to be filled."""
-        return Solved(np.zeros((M, *shape)), np.zeros(M), np.zeros(M), np.zeros(M), np.zeros(M, dtype=bool))
-
-    def put(self, where: Index | int, other: Solved, taken: Index | int | slice = slice(None)) -> None:
-        """Take some of another's models."""
-        for name in ("V", "test_loss", "ratio", "size", "converged"):
-            getattr(self, name)[where] = getattr(other, name)[taken]
+# Where Hessians are not formed: decades between their heads, evaluations per Newton step allowed, pairs of steps kept.
+RENEWED, LONG, MANY_PAIRS = 0.5, 10, 8
 
 
 @final
@@ -122,22 +82,41 @@ class Paths:
             self._infinite()
         new = np.array([one for one in np.unique(decays) if one not in self.known])
         finite = new[(new > 0) & np.isfinite(new)]
-        nodes = _nodes(finite, list(self.first), NEAR, FAR)
-        for node in nodes:
+        if self.shape[0] * self.shape[1] > FORMED:
+            self._downward(finite)
+            finite = finite[:0]
+        apart = nodes(finite, list(self.first), NEAR, FAR)
+        for node in apart:
             self._keep(node, self._newton(self._predicted(node), node, 0))
-        between = np.setdiff1d(finite, nodes)
+        between = np.setdiff1d(finite, apart)
         if len(between):
             start = np.stack([self._predicted(one) for one in between])
             zeros = np.zeros(len(between), dtype=np.intp)
             found = self._all(start, zeros, between)
             for place, decay in enumerate(between):
                 self._keep(float(decay), found, place)
-        closer = _nodes(finite, [one for one in self.first if self.known[one].complete], CLOSER, CLOSER_FAR)
+        closer = nodes(finite, [one for one in self.first if self.known[one].complete], CLOSER, CLOSER_FAR)
         self._members(np.array(closer))
         self._members(np.setdiff1d(finite, closer))
         if 0.0 in new:
             self._zero()
         return [self.known[float(one)] for one in decays]
+
+    def _downward(self, decays: Array) -> None:
+        """All members decay by decay, where Hessians are not formed and steps are many: near starts are all."""
+        F = self.members.count
+        every = np.arange(F)
+        above = [one for one in decays if not self.first or one > min(self.first)]
+        for decay in [*sorted(above, reverse=True), *np.setdiff1d(decays, above)[::-1]]:
+            start = np.repeat(self.known[math.inf].V, 1, axis=0)
+            if self.first:
+                each = [{one: self.known[one].V[m] for one in self.first} for m in every]
+                start = np.stack([interpolated(float(decay), one) for one in each])
+            if abs(self._nearest(float(decay)).place - math.log10(decay)) > RENEWED:
+                self._anchor(float(decay), start[0])
+            found = self._solve(start, every, np.full(F, decay), Settings(LONG * self.max_iter, MANY_PAIRS))
+            self._keep(float(decay), found)
+            self.known[float(decay)].put(every, found)
 
     @cached_property
     def goal(self) -> Array:
@@ -153,15 +132,20 @@ class Paths:
         self.passes += 1
         return gradients(self.data, self.cells, self.members, V, member)
 
-    def gradient(self, v: Array) -> Array:
-        """Of the mean training loss of the first member."""
-        return self._gradients(v[None], np.zeros(1, dtype=np.intp)).train[0]
+    def model(self, v: Array, decay: float) -> Solved:
+        """The first member's model at a decay, from v (c, q) and with a Hessian from there."""
+        self._anchor(decay, v)
+        return self._newton(v, decay, 0)
+
+    def gradient(self, v: Array, member: int = 0) -> Array:
+        """Of the mean training loss of a member at a model (c, q)."""
+        return np.asarray(self._gradients(v[None], np.array([member])).train[0])
 
     def anchor_near(self, decay: float, v: Array) -> Anchor:
         """The nearest anchor, or one at the model itself where that is more than a tenth of a decade away."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         near = self._nearest(decay)
-        return near if abs(near.place - place) <= 0.1 else self._own_anchor(v, 0, decay)
+        return near if abs(near.place - place) <= 0.1 else self.own_anchor(v, 0, decay)
 
     def _keep(self, decay: float, found: Solved, place: int = 0) -> None:
         """Take down the first member's model at a decay."""
@@ -188,44 +172,15 @@ class Paths:
         start = self.known[least].V
         solved = Solved.nothing(self.members.count, self.shape)
         solved.put(np.arange(self.members.count), self.known[least])
-        ends = [one for one in range(self.members.count) if not self._separates(start[one], one)]
+        ends = [one for one in range(self.members.count) if not separates(self, start[one], one)]
         if ends:
             member = np.array(ends)
             solved.put(member, self._all(start[member], member, np.zeros(len(ends))))
         self.last = solved.V[0].copy()
         for one in range(self.members.count):
-            if one not in ends or self._runs_away(solved.V[one], one):
+            if one not in ends or runs_away(self, solved.V[one], one):
                 solved.V[one], solved.test_loss[one], solved.converged[one] = math.nan, math.nan, True
         self.known[0.0] = solved
-
-    def _training(self, member: int) -> Iterator[Index]:
-        """A member's training rows that have weight, some thousand at a time."""
-        inside = np.append(self.members.train[member], False)[self.cells.label] & (self.data.s > 0)
-        rows = np.flatnonzero(inside)
-        yield from (rows[k : k + SOME] for k in range(0, len(rows), SOME))
-
-    def _separates(self, v: Array, member: int) -> bool:
-        """Whether a model tells a member's training rows apart without exception: larger ones are then ever better."""
-        one = np.array([member])
-        return all(
-            self.data.loss.separated(
-                self.data.target[rows], predictors(self.data, self.members, v[None], one, rows)[:, 0]
-            )
-            for rows in self._training(member)
-        )
-
-    def _runs_away(self, v: Array, member: int) -> bool:
-        """Whether a Newton step still moves predictors though the gradient has gone: there is no minimum."""
-        if self._separates(v, member):
-            return True
-        one = np.array([member])
-        train = self._gradients(v[None], one).train
-        gradient = self.members.decayed_gradient(train, v[None], np.zeros(1), one)
-        anchor = self._own_anchor(v, member, 0.0)
-        step = anchor.factor(member, 0.0, anchor.hessian(member)).solve(gradient.ravel()).reshape(1, *self.shape)
-        free = self.data.without_offset()
-        moved = (np.abs(predictors(free, self.members, step, one, rows)).max() for rows in self._training(member))
-        return not max(map(float, moved), default=0.0) < RUNNING
 
     def _members(self, decays: Array) -> None:
         """The other members at decays at which the first is known."""
@@ -245,13 +200,13 @@ class Paths:
         if decay in self.hints:
             return self.hints[decay]
         if not self.first:
-            return self.known[math.inf].V[0].copy()
-        return _interpolated(decay, self.first)
+            return np.asarray(self.known[math.inf].V[0].copy())
+        return interpolated(decay, self.first)
 
     def _difference(self, member: int, decay: float) -> Array | float:
         """A member's model less the first's, from its neighbours."""
         others = {one: solved.V[member] - solved.V[0] for one, solved in self._near(decay) if solved.converged[member]}
-        return _interpolated(decay, others) if others and 0 < decay < math.inf else 0.0
+        return interpolated(decay, others) if others and 0 < decay < math.inf else 0.0
 
     def _near(self, decay: float) -> list[tuple[float, Solved]]:
         """Finite decays about another one at which all members are known."""
@@ -279,7 +234,7 @@ class Paths:
     def _newton(self, v: Array, decay: float, member: int) -> Solved:
         """One model, with a new Hessian wherever the last has become a poor guide."""
         one, decays = np.array([member]), np.array([decay])
-        anchor = None if member == 0 else self._own_anchor(v, member, decay)
+        anchor = None if member == 0 else self.own_anchor(v, member, decay)
         tried = 0
         while True:
             found = self._solve(v[None], one, decays, Settings(PATIENCE), anchors=anchor)
@@ -289,15 +244,15 @@ class Paths:
                 self._anchor(decay, v)
             if found.converged[0] or tried >= PATIENCE * self.max_iter:
                 return found
-            if decay == 0.0 and (found.size[0] < math.inf and self._separates(v, member)):
+            if decay == 0.0 and (found.size[0] < math.inf and separates(self, v, member)):
                 return found
-            anchor = None if member == 0 else self._own_anchor(v, member, decay)
+            anchor = None if member == 0 else self.own_anchor(v, member, decay)
 
     def _anchor(self, decay: float, v: Array) -> None:
         """A new anchor at a model of the first member."""
-        self.anchors.append(self._own_anchor(v, 0, decay))
+        self.anchors.append(self.own_anchor(v, 0, decay))
 
-    def _own_anchor(self, v: Array, member: int, decay: float) -> Anchor:
+    def own_anchor(self, v: Array, member: int, decay: float) -> Anchor:
         """An anchor at a model of a member."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         wide = self.members.wide(v[None], np.array([member]))[0]
@@ -321,19 +276,19 @@ class Paths:
         """Models from V (M, c, q), as many at a time as their factors are to be held."""
         found = Solved.nothing(len(member), self.shape)
         D = V[0].size
-        size = max(1, HELD // (8 * D * (D if D <= FORMED else 1)))
+        size = max(1, HELD // (8 * D * (D if D <= FORMED else 2 * MANY_PAIRS)))
         order = np.lexsort((member, decays))
         for start in range(0, len(order), size):
             part = order[start : start + size]
             near = [anchors or self._nearest(float(decays[one])) for one in part]
-            hessians: dict[tuple[int, int], Array] = {}
-            factors = []
+            hessians: dict[tuple[int, int], Array | HeadHessian] = {}
+            factors: list[Any] = []
             for anchor, one in zip(near, part, strict=True):
                 key = id(anchor), int(member[one])
                 if key not in hessians:
                     hessians[key] = anchor.hessian(key[1])
                 with threads_for(float(D) ** 3):
-                    factors.append(anchor.factor(key[1], float(decays[one]), hessians[key]))
+                    factors.append(self.local(anchor, key[1], float(decays[one]), hessians[key]))
             guess = None if expected is None else expected[part]
             ended = self._minimise(V[part], member[part], decays[part], (factors, settings, guess))
             c, q = self.shape
@@ -345,10 +300,17 @@ class Paths:
                 found.test_loss[one] = self._test_loss(ended, position, anchor, int(member[one]))
         return found
 
+    def local(self, anchor: Anchor, member: int, decay: float, hessian: Array | HeadHessian) -> Factor | Kinks:
+        """What is known of a problem nearby: a factor, or a quadratic where there are L1 terms."""
+        if self.members.l1_ratio and 0.0 < decay < math.inf and not isinstance(hessian, HeadHessian):
+            zero = self.goal[member] / np.tile(self.members.reach[member], self.shape[0])
+            return anchor.kinks(member, decay, hessian, zero)
+        return anchor.factor(member, decay, hessian)
+
     def _minimise(
-        self, V: Array, member: Index, decays: Array, how: tuple[list[Factor], Settings, Array | None]
+        self, V: Array, member: Index, decays: Array, how: tuple[list[Any], Settings, Array | None]
     ) -> Minimum:
-        """From V (M, c, q) with a factor per problem."""
+        """From V (M, c, q) with a factor per problem, or a quadratic."""
         M, (c, q) = len(member), self.shape
         factors, settings, expected = how
 
@@ -357,6 +319,10 @@ class Paths:
             found = self._gradients(points, member[which])
             train = self.members.decayed_gradient(found.train, points, decays[which], member[which])
             return train.reshape(len(which), c * q), found
+
+        if isinstance(factors[0], Kinks):
+            with threads_for(0.0):
+                return minimise_kinked(V.reshape(M, c * q), evaluate, factors, settings)
 
         def precondition(right: Array, which: Index) -> Array:
             with threads_for(0.0):
@@ -378,40 +344,3 @@ class Paths:
         c, q = self.shape
         wide = self.members.wide(step.reshape(1, c, q), np.array([member]))[0]
         return loss + float(gradient.test[place].ravel() @ step) + anchor.test_curvature(member, wide)
-
-
-def _nodes(new: Array, known: list[float], near: float, far: float) -> list[float]:
-    """Decays that lie between no known ones ``far`` decades apart, thinned to ``near``, from the known ones outward."""
-    nodes: list[float] = []
-    places = sorted(math.log10(one) for one in known)
-    for one in np.sort(new)[::-1]:
-        place = math.log10(one)
-        after = np.searchsorted(places, place)
-        bracketed = 0 < after < len(places) and places[after] - places[after - 1] <= far
-        close = bool(nodes) and math.log10(nodes[-1]) - place < near and one != new.min()
-        if not bracketed and not close:
-            nodes.append(float(one))
-    above = [one for one in nodes if places and math.log10(one) > places[-1]]
-    return above[::-1] + [one for one in nodes if one not in above]
-
-
-def _interpolated(decay: float, known: dict[float, Array]) -> Array:
-    """A model at a decay as the polynomial in log λ through its neighbours; beyond them one of low degree, or none."""
-    at = np.log(np.array(sorted(known)))
-    models = [known[one] for one in sorted(known)]
-    place = math.log(decay)
-    after = int(np.searchsorted(at, place))
-    if 0 < after < len(at):
-        low, high = max(0, after - AROUND), min(len(at), after + AROUND)
-    else:
-        low, high = (0, min(BEHIND, len(at))) if after == 0 else (max(0, len(at) - BEHIND), len(at))
-        gap = abs(place - at[0 if after == 0 else -1])
-        ends = at[low:high]
-        if len(ends) < 2 or gap > 1.5 * (ends[-1] - ends[0]) / (len(ends) - 1):
-            low, high = (0, 1) if after == 0 else (len(at) - 1, len(at))
-    nodes = at[low:high]
-    found = np.zeros_like(models[0])
-    for one, node in enumerate(nodes):
-        others = np.delete(nodes, one)
-        found += float(np.prod((place - others) / (node - others))) * models[low + one]
-    return found

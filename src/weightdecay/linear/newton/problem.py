@@ -17,7 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from weightdecay.linear.design import Design
 from weightdecay.linear.fold_maps import fold_maps
 from weightdecay.linear.losses import Loss
-from weightdecay.linear.newton.courses import Course, Wide, direct, of_fold, turned
+from weightdecay.linear.newton.courses import Asked, Course, Wide, direct, of_fold, turned
+from weightdecay.linear.newton.diagnosis import diagnose_classes
+from weightdecay.linear.newton.factors import FORMED
+from weightdecay.linear.newton.findings import newton_findings
+from weightdecay.linear.newton.leave_one_out import LeaveOneOut
 from weightdecay.linear.newton.models import Models, models_of, polished
 from weightdecay.linear.newton.rows import Standardised, standardised
 from weightdecay.linear.newton.split import NOWHERE, NewtonSplit
@@ -26,7 +30,7 @@ from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
-from weightdecay.tuning.folds import Folds, natural_count
+from weightdecay.tuning.folds import Folds, for_every_class, natural_count
 from weightdecay.tuning.label_findings import label_findings
 from weightdecay.tuning.protocol import Facts, Scorer, Split
 
@@ -37,6 +41,10 @@ Index = NDArray[np.intp]
 FOLD_TOL = 1e-8
 # Decades of λ around the mean curvature: nothing shrinks to everything shrinks.
 SPAN = (-6.0, 1.5)
+# What the calls for the path of a training set cost, in operations of matrix products.
+PATH_CALLS = 1e9
+# The same of an L1 part, about the least λ that leaves no coefficient.
+L1_SPAN = (-4.5, 0.5)
 FARTHEST = 300.0
 # Rows up to which data of more columns than rows are turned to as many columns as rows.
 TURNED = 2500
@@ -50,6 +58,11 @@ class Shell(Protocol):
     @property
     def tol(self) -> float:
         """Relative gradient at which models are done."""
+        ...
+
+    @property
+    def l1_ratio(self) -> float:
+        """Share of the L1 part."""
         ...
 
     @property
@@ -140,42 +153,39 @@ class NewtonProblem:
     @property
     def turns(self) -> bool:
         """Whether models are sought as sums of rows."""
-        return self.rows.n_positive < self.rows.p and self.rows.n <= TURNED
+        return self.rows.n_positive < self.rows.p and self.rows.n <= TURNED and self.shell.l1_ratio == 0
+
+    def asked(self, tol: float) -> Asked:
+        """What courses are to do."""
+        return Asked(self.design, self.centre, tol, self.shell.max_iter, float(self.shell.l1_ratio))
 
     def courses(self, folds: Folds) -> Sequence[Course]:
         """The folds of a plan, those that share Hessians together."""
-        settings, maps = (FOLD_TOL, self.shell.max_iter), fold_maps(self.rows, folds)
-        pairs = list(folds.splits())
-        if self.turns:
-            wide = self._wide
-            return [
-                turned(wide, pair, number, mapped, settings)
-                for number, (pair, mapped) in enumerate(zip(pairs, maps, strict=True))
-            ]
+        asked, maps, pairs = self.asked(FOLD_TOL), fold_maps(self.rows, folds), list(folds.splits())
         D = self.loss.outputs * self.rows.p
-        if self.rows.n_positive < SHARED * D:
-            return [
-                of_fold(self.data, (pair[0], pair[1]), number, self.design, mapped, settings, self.centre)
-                for number, (pair, mapped) in enumerate(zip(pairs, maps, strict=True))
-            ]
+        if self.turns or (D <= FORMED and self.rows.n_positive < SHARED * D):
+            each = enumerate(zip(pairs, maps, strict=True))
+            if self.turns:
+                return [turned(self._wide, pair, number, asked, mapped) for number, (pair, mapped) in each]
+            return [of_fold(self.data, (pair[0], pair[1]), number, asked, mapped) for number, (pair, mapped) in each]
         found, start = [], 0
         for partition in folds.partitions:
             mine = maps[start : start + len(partition.train)]
-            found.append(direct(self.data, partition, start, self.design, mine, settings, self.centre))
+            found.append(direct(self.data, partition, start, asked, mine))
             start += len(partition.train)
         return found
 
     @cached_property
     def _wide(self) -> Wide:
-        return Wide(self.rows, self.loss, self.offset, self.design, self.centre)
+        return Wide(self.rows, self.loss, self.offset)
 
     @cached_property
     def whole(self) -> Course:
         """All rows."""
-        settings = (self.shell.tol, self.shell.max_iter)
+        asked = self.asked(self.shell.tol)
         if self.turns:
-            return turned(self._wide, (np.arange(self.rows.n), np.zeros(0, dtype=np.intp)), -1, None, settings)
-        course = direct(self.data, None, -1, self.design, [], settings, self.centre)
+            return turned(self._wide, (np.arange(self.rows.n), np.zeros(0, dtype=np.intp)), -1, asked, None)
+        course = direct(self.data, None, -1, asked, [])
         course.paths.hints.update(vars(self).get("_remembered", {}))
         return course
 
@@ -206,7 +216,14 @@ class NewtonProblem:
             strata=self.strata,
             positive=None if weight is None or weight.all() else weight > 0,
             classes=self.classes,
+            fold_work=self._fold_work,
         )
+
+    @property
+    def _fold_work(self) -> float:
+        """Operations, roughly, that a path of one more training set costs."""
+        vectors = len(self.classes) if len(self.classes) > 2 else 1
+        return PATH_CALLS * vectors + 5.0 * self.rows.n * (vectors * self.rows.p) ** 2
 
     def facts(self) -> Facts:
         """What is known of the data."""
@@ -236,10 +253,30 @@ class NewtonProblem:
         middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
         middle = min(max(middle, -FARTHEST - SPAN[0]), FARTHEST - SPAN[1])
         low, high = (math.floor(2 * (middle + decades)) for decades in SPAN)
+        if self.shell.l1_ratio:
+            most = self._all_zero()
+            low, high = (math.floor(2 * (math.log10(most) + decades)) for decades in L1_SPAN)
         return np.asarray(10.0 ** (np.arange(low, high + 1) / 2.0))
+
+    def _all_zero(self) -> float:
+        """The least λ at which every decayed coefficient is zero."""
+        paths = self.whole.paths
+        (solved,) = paths.solve(np.array([math.inf]))
+        gradient = np.abs(paths.gradient(solved.V[0]))
+        unit = paths.members.kinks(1.0, 0, 1)
+        held = unit > 0
+        most = float((gradient[:, held] / unit[held]).max(initial=0.0))
+        return most if most > 0 and math.isfinite(most) else 1.0
 
     def split(self, folds: Folds) -> Split:
         """All folds, solved together when they are asked."""
+        if folds.leave_one_out:
+            if self.shell.l1_ratio:
+                raise ValueError(
+                    f"cv='loo' with l1_ratio={self.shell.l1_ratio:g}: leave-one-out is for weight decay alone; give "
+                    "cv=10, or l1_ratio=0"
+                )
+            return LeaveOneOut(self)
         self._check_folds(folds)
         return NewtonSplit(self, folds)
 
@@ -257,10 +294,8 @@ class NewtonProblem:
             train = pair[0]
             seen = np.bincount(y[train[s[train] > 0]].astype(np.intp), minlength=len(self.classes))
             if not seen.all():
-                raise ValueError(
-                    f"fold {number} trains on no row of class {self.classes[int(np.argmin(seen > 0))]!r}; give cv=5 "
-                    "(stratified) or other folds, or merge classes"
-                )
+                name = self.classes[int(np.argmin(seen > 0))]
+                raise ValueError(f"fold {number} trains on no row of class {name!r}; {for_every_class(folds.text)}")
 
     def scored(self, scorer: Scorer, rows: Index, means: Array) -> Array:
         """−score (L,) of predictions (m, L, k) of some rows."""
@@ -283,12 +318,24 @@ class NewtonProblem:
         return DecayPath(found.decays, coef, intercept, found.df, loss, found.status, self.columns, names)
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
-        """Other criteria."""
-        return {}
+        """Leave-one-out beside the folds, (L,)."""
+        self._check_unchanged()
+        if self.loss.outputs * self.rows.p > FORMED or self.shell.l1_ratio:
+            return {}
+        with self.working():
+            found = LeaveOneOut(self, thorough=False).held_out(np.asarray(decays, dtype=np.float64))
+        return {"alo": found.mean}
 
     def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Any, ...]:
-        """The model looked at closely."""
-        return ()
+        """The model looked at closely; of a classifier, and computed once for a decay and folds."""
+        if not self.classes:
+            return ()
+        self._check_unchanged()
+        known: dict[Any, tuple[Any, ...]] = vars(self).setdefault("_diagnosed", {})
+        key = float(np.asarray(decay)), folds
+        if key not in known:
+            known[key] = diagnose_classes(self, *key)
+        return known[key]
 
     def solution(self, decay: float) -> Solution:
         """The model at a decay, to working accuracy."""
@@ -313,6 +360,8 @@ class NewtonProblem:
     def findings(self) -> tuple[Finding, ...]:
         """What the data give to say."""
         self._check_unchanged()
+        with self.working():
+            found = newton_findings(self)
         if self.strata is None:
-            return ()
-        return label_findings(self.classes, np.bincount(self.strata[self.rows.s > 0], minlength=len(self.classes)))
+            return found
+        return found + label_findings(self.classes, np.bincount(self.strata[self.rows.s > 0], minlength=len(self.classes)))

@@ -68,6 +68,14 @@ class Standardised:
         offset = None if self.offset is None else self.offset[order]
         return replace(self, Z=self.Z[order], target=self.target[order], s=self.s[order], offset=offset)
 
+    def narrowed(self, columns: Index, v: Array) -> Standardised:
+        """Some of the columns, dense, beside what a model v (c, q) of all predicts."""
+        eta = np.asarray(self.Z @ v[:, : self.p].T) + (v[:, self.p] if v.shape[1] > self.p else 0.0)
+        eta = eta if self.offset is None else eta + self.offset
+        Z = self.Z[:, columns]
+        Z = np.ascontiguousarray(Z.toarray() if self.sparse else Z)
+        return replace(self, Z=Z, offset=eta, middle=self.middle[columns], unit=self.unit[columns])
+
     def without_offset(self) -> Standardised:
         """The same without what a centre predicts."""
         return replace(self, offset=None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from weightdecay.linear.newton.courses import Course
 from weightdecay.linear.newton.passes import predictors
-from weightdecay.linear.newton.paths import Solved
+from weightdecay.linear.newton.solved import Solved
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Scorer

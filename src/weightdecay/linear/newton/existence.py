@@ -1,0 +1,52 @@
+"""Existence: whether there is a best model without decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightdecay.linear.newton.passes import predictors
+
+if TYPE_CHECKING:
+    from weightdecay.linear.newton.paths import Paths
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Change of a linear predictor by a Newton step at vanishing gradient by which a minimum is told to be nowhere.
+RUNNING = 0.1
+# Rows whose predictors are looked at together.
+SOME = 4096
+
+
+def _training(paths: Paths, member: int) -> Iterator[Index]:
+    """A member's training rows that have weight, some thousand at a time."""
+    inside = np.append(paths.members.train[member], False)[paths.cells.label] & (paths.data.s > 0)
+    rows = np.flatnonzero(inside)
+    yield from (rows[k : k + SOME] for k in range(0, len(rows), SOME))
+
+
+def separates(paths: Paths, v: Array, member: int) -> bool:
+    """Whether a model (c, q) tells a member's training rows apart without exception: larger ones are then ever better."""
+    data, one = paths.data, np.array([member])
+    return all(
+        data.loss.separated(data.target[rows], predictors(data, paths.members, v[None], one, rows)[:, 0])
+        for rows in _training(paths, member)
+    )
+
+
+def runs_away(paths: Paths, v: Array, member: int) -> bool:
+    """Whether a Newton step still moves predictors though the gradient has gone: there is no minimum."""
+    if separates(paths, v, member):
+        return True
+    one = np.array([member])
+    train = paths.gradient(v, member)[None]
+    gradient = paths.members.decayed_gradient(train, v[None], np.zeros(1), one)
+    anchor = paths.own_anchor(v, member, 0.0)
+    step = anchor.factor(member, 0.0, anchor.hessian(member)).solve(gradient.ravel()).reshape(1, *paths.shape)
+    free = paths.data.without_offset()
+    moved = (np.abs(predictors(free, paths.members, step, one, rows)).max() for rows in _training(paths, member))
+    return not max(map(float, moved), default=0.0) < RUNNING
