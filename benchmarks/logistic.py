@@ -187,46 +187,65 @@ def digits_search(name: str, repeats: int) -> Result:
     return against_the_search(Work(*digits(), 50), 5.0, 20.0, name, repeats, rivals=2)
 
 
-# What LogisticRegressionCV can use on 50,000 sparse columns (newton-cholesky would form their Hessian). `rank_solvers`
-# found the first to be the fastest whose log-losses are within EQUAL of tight refits; liblinear decays the intercept.
+# What LogisticRegressionCV can use on 50,000 sparse columns: newton-cholesky would form their Hessian. `rank_solvers`
+# times them. Its losses are equal to tight refits along the whole curve for EVERYWHERE alone: at the default tolerance
+# all stop far from the minimum where decay is weak, and liblinear decays the intercept. AT_ITS_BEST is the fastest
+# whose least log-loss is right, which is all that a user of the default looks at.
+EVERYWHERE: tuple[str, Mapping[str, Any]] = ("newton-cg", {"tol": 1e-8, "max_iter": 1000})
+AT_ITS_BEST: tuple[str, Mapping[str, Any]] = ("lbfgs", {})
 CANDIDATES: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    ("lbfgs", {}),
+    AT_ITS_BEST,
+    EVERYWHERE,
     ("newton-cg", {}),
+    ("newton-cg", {"tol": 1e-7}),
+    ("lbfgs", {"tol": 1e-7, "max_iter": 10_000}),
     ("liblinear", {}),
     ("liblinear", {"dual": True, "max_iter": 1000}),
-    ("lbfgs", {"tol": 1e-5, "max_iter": 1000}),
-    ("newton-cg", {"tol": 1e-5}),
     ("sag", {"tol": 1e-3}),
     ("saga", {"tol": 1e-3}),
 )
 
 
-def rank_solvers(work: Work) -> list[tuple[str, float, float]]:
-    """Each candidate once: its name, its seconds, and its worst log-loss beside tight refits; also on stderr."""
+def rival_errors(work: Work, losses: Array) -> tuple[float, float]:
+    """How far a rival's log-losses (F, L) are from tight refits: along the curve, and of its least mean."""
     wanted = [(number % 5, int(at)) for number, at in enumerate(np.linspace(0, work.n_decays - 1, 7))]
-    right = np.array([tight(work, fold, at) for fold, at in wanted])
-    ranks = []
+    along = max(abs(losses[one] / tight(work, *one) - 1.0) for one in wanted)
+    best = int(losses.mean(axis=0).argmin())
+    right = np.mean([tight(work, fold, best) for fold in range(5)])
+    return float(along), float(abs(losses[:, best].mean() / right - 1.0))
+
+
+def rank_solvers(work: Work) -> None:
+    """Time each candidate once and say how right it is; takes an hour at full size."""
     for solver, settings in CANDIDATES:
         begun = time.perf_counter()
         with quietly():
             found = work.rival(solver, **settings)
         taken = time.perf_counter() - begun
-        losses = -found.scores_.reshape(5, work.n_decays)
-        error = float(np.abs(np.array([losses[one] for one in wanted]) / right - 1.0).max())
-        ranks.append((f"{solver} {dict(settings)}", taken, error))
-        print(f"  {ranks[-1][0]}: {taken:.1f} s, log-losses within {error:.1e}", file=sys.stderr, flush=True)
-    return ranks
+        along, best = rival_errors(work, -found.scores_.reshape(5, work.n_decays))
+        print(f"  {solver} {dict(settings)}: {taken:.1f} s; log-losses within {along:.1e}, at the best {best:.1e}")
 
 
-def sparse_search(n: int, p: int, density: float, n_decays: int, name: str, repeats: int) -> Result:
+def sparse_search(
+    n: int, p: int, density: float, n_decays: int, solver: tuple[str, Mapping[str, Any]], name: str, repeats: int
+) -> Result:
     """Text-like sparse columns as they are, beside the best solver of LogisticRegressionCV."""
     work = Work(*text(n, p, density), n_decays, standardize=False)
-    losses = np.asarray(work.ours().losses)[:, ::-1]
-    checked(work, losses, EXACT, "ours", places(work))
-    solver, settings = CANDIDATES[0]
+    checked(work, np.asarray(work.ours().losses)[:, ::-1], EXACT, "ours", places(work))
+    found: list[Any] = []
+
+    def rival() -> None:
+        found[:] = [work.rival(solver[0], **solver[1])]
+
     with quietly():
-        ours, rival = medians(work.ours, lambda: work.rival(solver, **settings), repeats, rival_repeats=2)
-    return Result(f"{name} ({solver})", ours, rival, 3.0, 10.0, faster=True)
+        ours, theirs = medians(work.ours, rival, repeats, rival_repeats=2)
+    along, best = rival_errors(work, -found[0].scores_.reshape(5, n_decays))
+    print(
+        f"  rival: log-losses within {along:.1e} of tight refits, {best:.1e} at its best", file=sys.stderr, flush=True
+    )
+    if not (along if solver is EVERYWHERE else best) <= EQUAL:
+        raise RuntimeError(f"{solver[0]} is not at equal log-loss: {along:.1e} along the curve, {best:.1e} at its best")
+    return Result(name, ours, theirs, 3.0, 10.0, faster=True)
 
 
 def leave_one_out_beside_the_path(n: int, p: int, n_decays: int, name: str, repeats: int) -> Result:
@@ -242,8 +261,11 @@ ROWS: Mapping[str, Callable[[str, int], Result]] = {
         dense_beside_one_fit, 50_000, 200, 100
     ),
     "digits, 10 classes: 5 folds × 50 decays, LogisticRegressionCV / ours": digits_search,
-    "CSR 20,000 × 50,000 at 0.1 %: 5 folds × 30 decays, best LogisticRegressionCV / ours": partial(
-        sparse_search, 20_000, 50_000, 1e-3, 30
+    "CSR 20,000 × 50,000 at 0.1 %: 5 folds × 30 decays, newton-cg (equal everywhere) / ours": partial(
+        sparse_search, 20_000, 50_000, 1e-3, 30, EVERYWHERE
+    ),
+    "CSR 20,000 × 50,000 at 0.1 %: 5 folds × 30 decays, lbfgs (equal at its best) / ours": partial(
+        sparse_search, 20_000, 50_000, 1e-3, 30, AT_ITS_BEST
     ),
     "n=50,000 p=200: leave-one-out × 100 decays / the path alone": partial(
         leave_one_out_beside_the_path, 50_000, 200, 100

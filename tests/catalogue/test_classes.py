@@ -17,7 +17,7 @@ import pytest
 import weightdecay as wd
 from catalogue.cases import Case, Refused, Right
 from catalogue.class_oracle import DECAYS, expected, split_off
-from catalogue.files_classes import CASES, LABELS
+from catalogue.files_classes import CASES, LABELS, MANY
 from weightdecay.cli.sentences import SAME_NAMES, as_options
 from weightdecay.tuning.folds import plan
 
@@ -137,6 +137,13 @@ def test_python_refuses_in_the_same_words(case: Case, tmp_path: Path) -> None:
     for word in case.outcome.told:
         assert word in as_options(str(raised.value), SAME_NAMES), str(raised.value)
     assert not re.search(r"[\x00-\x1f\x7f]", str(raised.value)), "control characters"
+
+
+def test_very_many_classes(tmp_path: Path) -> None:
+    """Computed alike; what else is told of a model takes the longer the more classes there are, which is told too."""
+    table = wd.read(MANY.file(tmp_path), "y")
+    assert any("has 103 classes: each gets coefficients of its own" in note for note in table.notes)
+    check(wd.tune(wd.LogisticRegression(), table, decays=DECAYS, **MANY.tune), MANY)
 
 
 @pytest.mark.parametrize("name", ["classes three words", "classes 0 and 1", "classes that are hostile"])

@@ -77,7 +77,8 @@ def row_losses(kind: str, T: Floats, F: Floats) -> Floats:
     if kind == "poisson":
         y, f = T[:, 0], F[:, 0]
         safe = np.where(y > 0, y, 1.0)
-        return np.asarray(np.exp(f) - y - y * (f - np.log(safe)))
+        with np.errstate(over="ignore"):  # a step that is too long costs infinity, and is halved
+            return np.asarray(np.exp(f) - y - y * (f - np.log(safe)))
     if T.shape[1] == 1:
         return np.asarray(np.logaddexp(0.0, np.where(T[:, 0] > 0, -F[:, 0], F[:, 0])))
     top = F.max(axis=1)

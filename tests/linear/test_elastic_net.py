@@ -147,7 +147,9 @@ def test_degrees_of_freedom(shape: tuple[int, int], exempt: bool) -> None:
     for decay, coef, df in zip(decays[1:-1], both.coef[1:-1], both.df[1:-1], strict=True):
         active = Z[:, coef != 0]
         ridge = np.diag(len(y) * decay * 0.7 * weights[coef != 0])
-        np.testing.assert_allclose(df, np.trace(np.linalg.solve(active.T @ active + ridge, active.T @ active)), rtol=1e-9)
+        np.testing.assert_allclose(
+            df, np.trace(np.linalg.solve(active.T @ active + ridge, active.T @ active)), rtol=1e-9
+        )
 
 
 def test_counts_of_several_targets() -> None:
@@ -299,7 +301,9 @@ class TestLargeSparse:
         none = tuning.reference("no decay")
         assert none is not None and np.isnan(none.mean) and 0 < tuning.decay < 1
         assert "(its loss is not known)" in tuning.verdict
-        with pytest.raises(ValueError, match=r"not available for sparse data as large as 80 × 120; give a decay above 0"):
+        with pytest.raises(
+            ValueError, match=r"not available for sparse data as large as 80 × 120; give a decay above 0"
+        ):
             wd.LinearRegression(0.0, l1_ratio=1.0).fit(X, y)
         with pytest.raises(ValueError, match="3 columns are exempt from decay, which with an L1 part"):
             wd.LinearRegression(1.0, l1_ratio=1.0, decay_weights=[0.0] * 3 + [1.0] * 117).fit(X, y)

@@ -1,4 +1,4 @@
-"""The quadratic lasso: conditions of a minimum, free columns, dependent columns, warm starts, rows and Gram matrices."""
+"""The quadratic lasso: conditions of a minimum, free and dependent columns, warm starts, rows and Gram matrices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHAPES = {"tall": (80, 12), "wide": (20, 60), "one": (9, 1), "square": (30, 30)}
 def test_thresholds_of_every_kind(shape: str, start: str | None) -> None:
     """Some 0, some beyond all slopes, the others over five decades; the start does not matter."""
     X, y = data(*SHAPES[shape])
-    n, p = X.shape
+    p = X.shape[1]
     rng = np.random.default_rng(1)
     q = X.T @ y
     thresholds = np.abs(q).max() * 10.0 ** rng.uniform(-5, 0, p)
@@ -138,7 +138,9 @@ def test_a_path_costs_about_one_factorisation_a_decay(monkeypatch: pytest.Monkey
     """From neighbour to neighbour hardly a sign changes."""
     solved = []
     original = active_set._Solver.__init__
-    monkeypatch.setattr(active_set._Solver, "__init__", lambda self, *given: (solved.append(1), original(self, *given))[1])
+    monkeypatch.setattr(
+        active_set._Solver, "__init__", lambda self, *given: (solved.append(1), original(self, *given))[1]
+    )
     X, y = data(400, 60, seed=6)
     gram = OfGram(X.T @ X, X.T @ y, float(y @ y))
     strengths = np.abs(gram.q).max() * np.geomspace(1, 1e-4, 100)

@@ -24,7 +24,9 @@ def tuning() -> wd.Tuning:
 def sentence(*trials: tuple[float, float, float], name: str = "l1_ratio", **changed: Any) -> str:
     """Of settings (l1_ratio, mean, paired error), in order of their means."""
     ordered = sorted(trials, key=lambda one: one[1])
-    record = replace(tuning(), trials=tuple(Trial({name: mix}, 0.1, mean, 0.2, paired) for mix, mean, paired in ordered))
+    record = replace(
+        tuning(), trials=tuple(Trial({name: mix}, 0.1, mean, 0.2, paired) for mix, mean, paired in ordered)
+    )
     return suits(replace(record, **changed))
 
 
@@ -60,7 +62,9 @@ def test_they_do_equally_well() -> None:
 
 def test_a_single_hold_out_knows_no_error() -> None:
     found = sentence((1.0, 1.0, math.nan), (0.0, 1.2, math.nan))
-    assert found.endswith("for weight decay (on a single set of held-out rows, which does not tell how much of it is chance).")
+    assert found.endswith(
+        "for weight decay (on a single set of held-out rows, which does not tell how much of it is chance)."
+    )
 
 
 def test_mixes_of_one_kind_are_told_by_their_numbers() -> None:

@@ -223,7 +223,7 @@ def test_kinds_of_penalty_are_compared_on_the_same_folds(sparse: bool) -> None:
     weights = rng.choice([-1.0, 1.0], 60) * (np.arange(60) < (3 if sparse else 60))
     y = columns @ weights * 3 / np.linalg.norm(weights) + rng.standard_normal(120)
     tuning = wd.tune(wd.LinearRegression(), columns, y, space={"l1_ratio": [0.0, 0.5, 1.0]})
-    assert tuning.cv == "5 folds" and [one.paired for one in tuning.trials][0] == 0.0
+    assert tuning.cv == "5 folds" and tuning.trials[0].paired == 0.0
     losses = {}
     for mix in (0.0, 0.5, 1.0):
         alone = wd.tune(wd.LinearRegression(l1_ratio=mix), columns, y, cv=5)
@@ -234,5 +234,6 @@ def test_kinds_of_penalty_are_compared_on_the_same_folds(sparse: bool) -> None:
         difference = losses[one.params["l1_ratio"]] - losses[first.params["l1_ratio"]]
         assert one.paired == pytest.approx(difference.std(ddof=1) / np.sqrt(5), rel=1e-6)
     said = tuning.verdict.splitlines()[-1]
-    assert said.startswith("L1 suits these data better: mean squared error " if sparse else "Weight decay suits these data ")
+    better = "L1" if sparse else "Weight decay"
+    assert said.startswith(f"{better} suits these data better: mean squared error ")
     assert wd.Tuning.from_json(tuning.to_json()) == tuning

@@ -55,8 +55,8 @@ def descend(problem: RidgeProblem, decay: Array, settings: Any) -> tuple[History
     """Full-batch gradient descent from zero in the coordinates where λ acts.
 
     With z the columns centred (if there is an intercept) and divided by their standard deviations (under
-    ``standardize``), each epoch is u ← u − α(Σ s z(z·u − y)/Σs + λ p (u − c)); coefficients are u/scale. With an L1 part
-    decay is a step of its own after that of the loss (`elastic_net_descent`).
+    ``standardize``), each epoch is u ← u − α(Σ s z(z·u − y)/Σs + λ p (u − c)); coefficients are u/scale. With an L1
+    part decay is a step of its own after that of the loss (`elastic_net_descent`).
 
     Parameters
     ----------

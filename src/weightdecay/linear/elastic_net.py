@@ -21,6 +21,7 @@ from weightdecay.linear.design import Design, Reduced
 from weightdecay.linear.quadratic import OfGram, OfRows, Quadratic
 from weightdecay.linear.quadratic_lasso import Minima, along
 from weightdecay.linear.triangles import TriangularFit
+from weightdecay.linear.workers import threads_for
 
 Array = NDArray[np.float64]
 Expand = Callable[[Array], tuple[Array, Array]]
@@ -117,7 +118,8 @@ class Training:
             limit, distance = self._limit(t, start)
             return Minima(limit[None], np.array([distance]))
         ridge = np.where(np.isinf(precisions), 0.0, precisions) * (1.0 - self.l1_ratio)
-        return along(self.quadratics[t], precisions * self.l1_ratio, self.kinks, ridge=ridge, start=start)
+        with threads_for(float(len(self.kinks)) ** 3):
+            return along(self.quadratics[t], precisions * self.l1_ratio, self.kinks, ridge=ridge, start=start)
 
     def _limit(self, t: int, start: Array | None) -> tuple[Array, float]:
         """The least-squares solution of least penalty: the end of the path, to which its last signs tell the way."""

@@ -1,7 +1,7 @@
 """Elastic net through rows: for more columns than rows, where a Gram matrix would be larger than the data.
 
-Each training set is centred and scaled once. Sparse data too large to be made dense stay as they are, and are centred in
-passing; what they lack is the end of the path, least squares without any decay.
+Each training set is centred and scaled once. Sparse data too large to be made dense stay as they are, and are centred
+in passing; what they lack is the end of the path, least squares without any decay.
 """
 
 from __future__ import annotations

@@ -26,18 +26,21 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
 
     Minimises, over coefficients w and intercept b,
 
-        J(w, b) = (1/Σs) Σ_i s_i ½ (y_i − b − x_i·w)²  +  λ Σ_j p_j ½ v_j (w_j − c_j)²,
+        J(w, b) = (1/Σs) Σ_i s_i ½ (y_i − b − x_i·w)²  +  λ Σ_j p_j ( ½ (1 − ρ) z_j² + ρ |z_j| ),
 
-    with sample weights s, decay weights p, centre c, and v_j the weighted variance of column j if ``standardize``, else
-    1. The intercept is never decayed. λ = ``decay``; ``decay=0`` is least squares (the least-penalty solution where it
-    is not unique), ``decay="auto"`` takes the λ of least held-out error.
+    z_j = σ_j (w_j − c_j), with sample weights s, decay weights p, centre c, share ρ of the L1 part, and σ_j the
+    weighted standard deviation of column j if ``standardize``, else 1. The intercept is never decayed. λ = ``decay``;
+    ``decay=0`` is least squares (the least-penalty solution where it is not unique), ``decay="auto"`` takes the λ of
+    least held-out error.
 
     Parameters
     ----------
     decay : "auto", float ≥ 0, or array-like of shape (t,), default "auto"
-        λ, on the scale of a mean loss: scikit-learn's ``Ridge(alpha)`` is λ·Σs. One value per target is allowed.
+        λ, on the scale of a mean loss: scikit-learn's ``Ridge(alpha)`` is λ·Σs, its ``ElasticNet(alpha)`` λ. One value
+        per target is allowed.
     l1_ratio : float, default 0.0
-        Share ρ of the L1 part; 0 is weight decay.
+        Share ρ of the L1 part, which sets coefficients to zero: 0 is weight decay, 1 the lasso, between them are
+        elastic nets. ``wd.tune(…, space={"l1_ratio": [0.0, 0.5, 1.0]})`` says which suits the data.
     decay_weights : array-like of shape (p,), default None
         p_j ≥ 0: relative strength per column, 0 exempts it. None means ones.
     decay_groups : dict of str to columns, "kinds" or None, default None
@@ -53,7 +56,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
         The λ to try, used as they are; None lets the data span a grid, which is refined and extended.
     cv : "auto", "loo", int, splitter or list of splits, default "auto"
         How rows are held out. "auto" is exact leave-one-out, or folds where one row rules a column, groups are given,
-        or the data are too large and sparse for it.
+        the data are too large and sparse for it, or there is an L1 part, for which "loo" is not to be had.
     rule : "min", "1se" or callable, default "min"
         Which λ to take: least loss, the largest within one standard error, or ``rule(decays, mean, standard_error)``.
     tolerance : float, default 0.01
@@ -61,7 +64,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     scoring : str or callable, default None
         A scikit-learn scorer; None is the mean squared error.
     solver : "auto" or "gradient_descent", default "auto"
-        "auto" is exact; the other runs the textbook update w ← w − α(∇ + λw) and keeps ``history_``.
+        "auto" is exact; the other runs the textbook update w ← w − α(∇ + λw), with an L1 part the proximal one, and
+        keeps ``history_``.
     learning_rate, epochs : float and int, default 0.01 and 1000
         Of gradient descent.
     tol : float, default 1e-9
@@ -107,6 +111,12 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     Hoerl & Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12(1);
     leave-one-out from one factorisation as in Allen (1974), Technometrics 16(1), and Golub, Heath & Wahba (1979),
     Technometrics 21(2).
+
+    With an L1 part folds are sums of the same moments. From one decay to the next few coefficients become zero or
+    cease to be, and with their signs known the others solve linear equations: the feature-sign search of Lee, Battle,
+    Raina & Ng (2006), NeurIPS 19, from scikit-learn's coordinate descent where the start is far. Folds share λ·Σs,
+    where ElasticNetCV and glmnet share λ. ``decay=0`` is then the least-squares solution of least L1 penalty. Of several such
+    models (equal columns with L1 alone) any may be returned.
 
     Examples
     --------

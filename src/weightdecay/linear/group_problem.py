@@ -37,16 +37,27 @@ def check_groups(problem: RidgeProblem, estimator: Any) -> None:
     ValueError
         For large sparse data, and where there is an L1 part.
     """
-    if estimator.l1_ratio != 0:
-        raise ValueError(
-            f"decay_groups with l1_ratio={estimator.l1_ratio!r}: strengths of groups are tuned for weight decay alone; "
-            "give l1_ratio=0, or decay_weights"
-        )
+    check_l1(estimator)
     if not isinstance(problem.side, Tall | Wide):
         n, p = problem.rows.n, problem.rows.p
         raise ValueError(
             f"decay_groups is not available for sparse data as large as {n:,} × {p:,}, whose equations are not "
             "factorised; give decay_weights, or fewer columns"
+        )
+
+
+def check_l1(estimator: Any) -> None:
+    """Refuse groups where there is an L1 part.
+
+    Raises
+    ------
+    ValueError
+        With what to give instead.
+    """
+    if estimator.l1_ratio != 0:
+        raise ValueError(
+            f"decay_groups with l1_ratio={estimator.l1_ratio!r}: strengths of groups are tuned for weight decay alone; "
+            "give l1_ratio=0, or decay_weights"
         )
 
 

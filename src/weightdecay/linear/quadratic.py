@@ -92,14 +92,19 @@ class OfGram:
 
     def block(self, index: Index) -> Array:
         """Q of some columns."""
-        return self.Q.copy() if len(index) == len(self.q) else np.take(np.take(self.Q, index, 0), index, 1)
+        p = len(self.q)
+        if len(index) == p:
+            return self.Q.copy()
+        if 8 * len(index) > p:
+            return np.asarray(self.Q[index][:, index])
+        return self.Q.ravel("K").take(index[:, None] * p + index)  # of so few no whole rows are copied
 
     def slope(self, w: Array) -> Array:
         """q − Qw."""
         index = np.flatnonzero(w)
         if 4 * len(index) > len(w):
             return np.asarray(self.q - self.Q @ w)
-        return np.asarray(self.q - w[index] @ np.take(self.Q, index, 0))
+        return np.asarray(self.q - w[index] @ self.Q[index])
 
     def scaled(self, factor: Array) -> OfGram:
         """The same in v = factor · w."""
@@ -152,13 +157,13 @@ class OfRows:
         """Products of some columns."""
         if len(self.q) <= min(MULTIPLIED, MOSTLY * len(self.y)):
             return self.gram.block(index)
-        part = np.take(self.Z, index, 1)
+        part = self.Z[:, index]
         return np.asarray(part.T @ part)
 
     def slope(self, w: Array) -> Array:
         """Zᵀ(y − Zw), in which less cancels than in q − Qw."""
         index = np.flatnonzero(w)
-        part = self.Z if 4 * len(index) > len(w) else np.take(self.Z, index, 1)
+        part = self.Z if 4 * len(index) > len(w) else self.Z[:, index]
         return np.asarray(self.Z.T @ (self.y - part @ (w if part is self.Z else w[index])))
 
     def scaled(self, factor: Array) -> OfRows:

@@ -13,6 +13,7 @@ from weightdecay.linear.newton.descent import descend
 from weightdecay.linear.newton.problem import NewtonProblem
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
+from weightdecay.tuning.group_search import tuned_weights
 from weightdecay.tuning.request import Request, tune_request
 
 Array = NDArray[np.float64]
@@ -57,10 +58,11 @@ class NewtonShell(BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Any:
         """Tune the decay, if it is to be tuned, and fit."""
         decay = self._fixed_decay()
-        problem = self.open(X, y, sample_weight)
+        opened = self.open(X, y, sample_weight)
         self.tuning_: Tuning | None = None
+        problem, request = tuned_weights(opened, self.request(), groups=groups, y=y)
         if decay is None:
-            self.tuning_ = tune_request(problem, self.request(), groups=groups, y=y)
+            self.tuning_ = tune_request(problem, request, groups=groups, y=y)
             decay = self.tuning_.decay
         return self._solve(problem, decay)
 
@@ -75,7 +77,7 @@ class NewtonShell(BaseEstimator):  # type: ignore[misc]
         self.coef_ = solution.coef[0] if single else solution.coef
         self.intercept_ = float(solution.intercept[0]) if single else solution.intercept
         self.decay_ = float(decay)
-        self.decay_weights_ = problem.decay_weights
+        self.decay_weights_ = problem.decay_weights.copy()
         self.status_ = solution.status
         self.n_iter_ = max(1, solution.steps)
         return self

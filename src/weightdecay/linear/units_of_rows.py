@@ -77,7 +77,7 @@ class Scaling:
         return np.ldexp(weights, np.clip(share - common, *bounds)), common
 
     def kinks(self, weights: Array, divided: Array, standardize: bool, exponent: int) -> Array:
-        """What L1 parts are multiplied with in coordinates u = √p' σ' w', for what `decay_weights` made of weights (p,).
+        """What L1 parts are multiplied with in coordinates u = √p' σ' w', p' what `decay_weights` made of weights (p,).
 
         λ p |w| 2^−2target with w = 2^(target − column) w', and λ without the power of two that it took: √p, unless
         numbers were divided.

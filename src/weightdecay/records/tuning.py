@@ -395,6 +395,6 @@ class Tuning:
 PLAIN = (
     *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
     *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
-    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes", "classes"),
-    "l1_ratio",
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes"),
+    *("classes", "l1_ratio"),
 )

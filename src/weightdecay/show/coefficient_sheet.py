@@ -73,16 +73,7 @@ def _of_diagnostics(found: FlatCoefficients, most: int, learned: bool) -> Sheet:
         for j in order
     ]
     folds = for_html(found.folds, FOLDS)
-    header = (
-        *(
-            "column",
-            *(("class",) if found.of else ()),
-            "coefficient",
-            *((found.rival, "decay leaves") if rivalled else ()),
-        ),
-        *(f"lowest of {folds}", f"highest of {folds}", *spread_header(found), "per standard deviation"),
-        *(("sign between folds",) if marked else ()),
-    )
+    header = _header(found, folds, marked=marked)
     note = (
         f"{cut}{_said(found)}Lowest and highest are of {fold_models(folds)}. "
         f"{stability(folds, learned=learned)} {spread_note(found)}Per standard deviation is the "
@@ -90,6 +81,16 @@ def _of_diagnostics(found: FlatCoefficients, most: int, learned: bool) -> Sheet:
     )
     caption = f"Coefficients in the units of the columns, at decay {brief(found.decay)}"
     return Sheet(caption, header, (*intercepts, *rows), note)
+
+
+def _header(found: FlatCoefficients, folds: str, *, marked: bool) -> tuple[str, ...]:
+    """Names of the columns, of what there is to show."""
+    return (
+        *("column", *(("class",) if found.of else ()), "coefficient"),
+        *((found.rival, "decay leaves") if found.rivalled else ()),
+        *(f"lowest of {folds}", f"highest of {folds}", *spread_header(found), "per standard deviation"),
+        *(("sign between folds",) if marked else ()),
+    )
 
 
 def _said(found: FlatCoefficients) -> str:

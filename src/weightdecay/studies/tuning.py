@@ -12,9 +12,9 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.studies import raw_tables
 from weightdecay.studies.fitters import fitter_of
 from weightdecay.studies.trials import search_space, settings_of
+from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.grid import drawable
 from weightdecay.tuning.group_search import tuned_weights, wants_strengths
-from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.interrupts import Interrupted
 from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Problem

@@ -168,5 +168,6 @@ def _gap_words(gaps: pl.Series) -> tuple[str, ...]:
     words = Counter(word for word in gaps.to_list() if word)
     if not words:
         return ()
-    listed = ", ".join(f"{quoted(word)} ({times:,} rows)" for word, times in words.most_common(SHOWN))
+    counted = ((quoted(word), f"{times:,} row{'' if times == 1 else 's'}") for word, times in words.most_common(SHOWN))
+    listed = ", ".join(f"{word} ({rows})" for word, rows in counted)
     return (f"read as gaps of the target: {listed}",)

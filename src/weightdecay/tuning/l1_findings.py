@@ -30,5 +30,6 @@ def l1_findings(tuning: Tuning) -> Iterator[Finding]:
             "info",
             f"of {count} columns with a coefficient {kept or 'none'} {have} of the same sign in the models of all "
             f"{found.folds}",
-            "read the others as one of several that might stand there; a smaller l1_ratio keeps related columns together",
+            "read the others as one of several that might stand there; a smaller l1_ratio keeps related columns "
+            "together",
         )

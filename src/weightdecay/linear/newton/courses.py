@@ -28,6 +28,11 @@ from weightdecay.tuning.folds import Partition
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Tolerance of gradients in folds.
+FOLD_TOL = 1e-8
+# Training rows per coefficient from which folds share their Hessians with all rows.
+SHARED = 10
+
 
 class Units(Protocol):
     """The way back to the columns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -19,8 +20,10 @@ from weightdecay.linear.cells import (
     check_missing,
     floats,
 )
+from weightdecay.linear.decay_groups import column_groups_of
 from weightdecay.linear.design import Design
 from weightdecay.linear.losses import Logistic, Loss, Poisson, Softmax
+from weightdecay.linear.newton.groups import check_groups
 from weightdecay.linear.newton.judges import OfClasses, OfMeans
 from weightdecay.linear.newton.problem import Judge, NewtonProblem
 from weightdecay.linear.opening import check_target, decay_weights_of, encoded_design, sizes, weights, with_truths
@@ -108,6 +111,8 @@ def _opened(
     plan = () if encoded is None else encoded.plan
     wanted = decay_weights_of(estimator.decay_weights, columns, plan)
     standardize = bool(estimator.standardize)
+    grouped = column_groups_of(estimator.decay_groups, wanted, columns, plan, encoded=encoded is not None)
+    wanted = wanted if grouped is None else grouped.weights
     decay_weights, exponent = scaling.decay_weights(wanted, standardize)
     if exponent:
         raise ValueError("decay_weights are so far apart that no decay serves them all; bring the columns to one unit")
@@ -119,7 +124,7 @@ def _opened(
         design = encoded_design(rows, rows.encoding, design, centre)
     total = scaling.weight_sum(rows.weight_sum)
     habit = "sklearn C=1" if classes else "sklearn alpha=1"
-    return NewtonProblem(
+    opened = NewtonProblem(
         estimator,
         rows,
         design,
@@ -134,7 +139,12 @@ def _opened(
         target.astype(np.intp) if classes else None,
         plan,
         names,
+        wanted,
     )
+    if grouped is None:
+        return opened
+    check_groups(opened, estimator)
+    return replace(opened, column_groups=grouped)
 
 
 def _labels(y: Any) -> NDArray[Any]:
@@ -194,8 +204,6 @@ def _check_parameters(estimator: Any) -> None:
             f"l1_ratio={estimator.l1_ratio!r}: expected a number from 0 (weight decay) to 1 (lasso), the share of the "
             "1-norm"
         )
-    if estimator.decay_groups is not None:
-        raise ValueError("decay_groups is not available yet; give decay_weights, a relative strength per column")
 
 
 def _class_weights(given: Any, classes: NDArray[Any], code: NDArray[np.intp], weight: Array | None) -> Array | None:

@@ -107,6 +107,48 @@ def _of_cell(
     sums.test[active[testing]] += G[testing]
 
 
+def bent(
+    data: Standardised, cells: Cells, members: Members, places: tuple[Array, Array], member: Index
+) -> Array:
+    """Hessians of the mean training loss at models V (M, c, q), times directions of the same shape, in one pass.
+
+    Parameters
+    ----------
+    places : (ndarray, ndarray)
+        V, and the directions.
+    member : ndarray of shape (M,)
+    """
+    M, c, q = places[0].shape
+    p = data.p
+    wide = np.stack([members.wide(one, member) for one in places])
+
+    def of_share(share: Share) -> Array:
+        total = np.zeros((M, c, q))
+        for cell in range(cells.count):
+            active = np.flatnonzero(members.train[member, cell])
+            m = len(active)
+            if not m:
+                continue
+            W = np.ascontiguousarray(wide[..., :p][:, active].reshape(2 * m * c, p).T)
+            found, sums = np.zeros((p, m * c)), np.zeros(m * c)
+            for rows in cells.blocks(cell, block_rows(data, 2 * m * c * c), share):
+                part, s = taken(data, rows), data.s[rows]
+                both = np.asarray(part @ W).reshape(len(s), 2, m, c)
+                if q > p:
+                    both += wide[..., p][:, active]
+                eta = both[:, 0] if data.offset is None else both[:, 0] + data.offset[rows][:, None, :]
+                bend = data.loss.curvature(np.repeat(data.target[rows], m), eta.reshape(-1, c))
+                pull = np.einsum("iab,ib->ia", bend, both[:, 1].reshape(-1, c)).reshape(len(s), m * c)
+                pull *= s[:, None]
+                found += part.T @ pull
+                sums += pull.sum(axis=0)
+            total[active] += np.concatenate([found, sums[None]])[:q].T.reshape(m, c, q)
+        return total
+
+    total = sum(shared_out(of_share, data.n, 16 * wide.size))
+    return members.back(np.asarray(total), member) / members.weight[member][:, None, None]
+
+
 def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
     """Σ s ∂²loss (C, D, D) of every cell at one model v (c, q) of z, with D = c·q and outputs apart from each other."""
     c, q = v.shape

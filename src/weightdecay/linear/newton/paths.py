@@ -26,6 +26,7 @@ from weightdecay.linear.newton.passes import Gradients, gradients
 from weightdecay.linear.newton.proximal import Kinks, minimise_kinked
 from weightdecay.linear.newton.rows import Cells, Standardised
 from weightdecay.linear.newton.solved import Solved
+from weightdecay.linear.newton.working_set import APART, descending, sparse_models
 from weightdecay.linear.workers import threads_for
 
 Array = NDArray[np.float64]
@@ -92,7 +93,7 @@ class Paths:
         if len(between):
             start = np.stack([self._predicted(one) for one in between])
             zeros = np.zeros(len(between), dtype=np.intp)
-            found = self._all(start, zeros, between)
+            found = self.together(start, zeros, between)
             for place, decay in enumerate(between):
                 self._keep(float(decay), found, place)
         closer = nodes(finite, [one for one in self.first if self.known[one].complete], CLOSER, CLOSER_FAR)
@@ -106,12 +107,19 @@ class Paths:
         """All members decay by decay, where Hessians are not formed and steps are many: near starts are all."""
         F = self.members.count
         every = np.arange(F)
-        above = [one for one in decays if not self.first or one > min(self.first)]
-        for decay in [*sorted(above, reverse=True), *np.setdiff1d(decays, above)[::-1]]:
-            start = np.repeat(self.known[math.inf].V, 1, axis=0)
+        order = descending(self, decays) if self.members.l1_ratio else np.sort(decays)[::-1].tolist()
+        for decay in order:
+            start = self.known[math.inf].V.copy()
             if self.first:
                 each = [{one: self.known[one].V[m] for one in self.first} for m in every]
                 start = np.stack([interpolated(float(decay), one) for one in each])
+            if self.members.l1_ratio:
+                before = min((one for one in self.first if one > decay), default=APART * decay)
+                begun = self.known[before].V if before in self.first else start
+                found = sparse_models(self, decay, begun, before)
+                self._keep(float(decay), found)
+                self.known[float(decay)].put(every, found)
+                continue
             if abs(self._nearest(float(decay)).place - math.log10(decay)) > RENEWED:
                 self._anchor(float(decay), start[0])
             found = self._solve(start, every, np.full(F, decay), Settings(LONG * self.max_iter, MANY_PAIRS))
@@ -122,15 +130,19 @@ class Paths:
     def goal(self) -> Array:
         """Size (F,) of a gradient that counts as zero."""
         F = self.members.count
-        found = self._gradients(self.known[math.inf].V, np.arange(F)).train
+        found = self.gradients(self.known[math.inf].V, np.arange(F)).train
         held = self.members.pinned[:, None, :]
         reached = np.abs(np.where(held, 0.0, found) * self.members.reach[:, None, :])
         return np.asarray(self.tol * np.maximum(1.0, reached.max(axis=(1, 2), initial=0.0)))
 
-    def _gradients(self, V: Array, member: Index) -> Gradients:
+    def gradients(self, V: Array, member: Index) -> Gradients:
         """One pass over the rows."""
         self.passes += 1
         return gradients(self.data, self.cells, self.members, V, member)
+
+    def begin(self, decay: float, v: Array) -> None:
+        """Take a Hessian at a model of the first member to begin with."""
+        self._anchor(decay, v)
 
     def model(self, v: Array, decay: float) -> Solved:
         """The first member's model at a decay, from v (c, q) and with a Hessian from there."""
@@ -139,7 +151,7 @@ class Paths:
 
     def gradient(self, v: Array, member: int = 0) -> Array:
         """Of the mean training loss of a member at a model (c, q)."""
-        return np.asarray(self._gradients(v[None], np.array([member])).train[0])
+        return np.asarray(self.gradients(v[None], np.array([member])).train[0])
 
     def anchor_near(self, decay: float, v: Array) -> Anchor:
         """The nearest anchor, or one at the model itself where that is more than a tenth of a decade away."""
@@ -175,7 +187,7 @@ class Paths:
         ends = [one for one in range(self.members.count) if not separates(self, start[one], one)]
         if ends:
             member = np.array(ends)
-            solved.put(member, self._all(start[member], member, np.zeros(len(ends))))
+            solved.put(member, self.together(start[member], member, np.zeros(len(ends))))
         self.last = solved.V[0].copy()
         for one in range(self.members.count):
             if one not in ends or runs_away(self, solved.V[one], one):
@@ -191,7 +203,7 @@ class Paths:
         start = np.stack(
             [self.known[d].V[0] + self._difference(m, d) for m, d in zip(member, strength.tolist(), strict=True)]
         )
-        found = self._all(start, member, strength, self._expected(member, strength))
+        found = self.together(start, member, strength, self._expected(member, strength))
         for place, (m, d) in enumerate(zip(member.tolist(), strength.tolist(), strict=True)):
             self.known[d].put(m, found, place)
 
@@ -223,7 +235,7 @@ class Paths:
                 found[place] = max(near) if len(near) == 2 else math.nan
         return found
 
-    def _all(self, V: Array, member: Index, decays: Array, expected: Array | None = None) -> Solved:
+    def together(self, V: Array, member: Index, decays: Array, expected: Array | None = None) -> Solved:
         """Models from V (M, c, q): together, and those that resist one by one."""
         found = self._solve(V, member, decays, Settings(3 * PATIENCE), expected)
         for place in np.flatnonzero(~found.converged):
@@ -316,7 +328,7 @@ class Paths:
 
         def evaluate(points: Array, which: Index) -> tuple[Array, Gradients]:
             points = points.reshape(-1, c, q)
-            found = self._gradients(points, member[which])
+            found = self.gradients(points, member[which])
             train = self.members.decayed_gradient(found.train, points, decays[which], member[which])
             return train.reshape(len(which), c * q), found
 

@@ -17,10 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from weightdecay.linear.design import Design
 from weightdecay.linear.fold_maps import fold_maps
 from weightdecay.linear.losses import Loss
-from weightdecay.linear.newton.courses import Asked, Course, Wide, direct, of_fold, turned
+from weightdecay.linear.newton.courses import FOLD_TOL, SHARED, Asked, Course, Wide, direct, of_fold, turned
 from weightdecay.linear.newton.diagnosis import diagnose_classes
 from weightdecay.linear.newton.factors import FORMED
 from weightdecay.linear.newton.findings import newton_findings
+from weightdecay.linear.newton.groups import group_folds, group_loss, weighted
 from weightdecay.linear.newton.leave_one_out import LeaveOneOut
 from weightdecay.linear.newton.models import Models, models_of, polished
 from weightdecay.linear.newton.rows import Standardised, standardised
@@ -30,15 +31,15 @@ from weightdecay.linear.units_of_rows import Scaling, bad_cell
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
+from weightdecay.records.grouping import Grouping
 from weightdecay.tuning.folds import Folds, for_every_class, natural_count
+from weightdecay.tuning.group_search import ColumnGroups, GroupLoss
 from weightdecay.tuning.label_findings import label_findings
 from weightdecay.tuning.protocol import Facts, Scorer, Split
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Tolerance of gradients in folds.
-FOLD_TOL = 1e-8
 # Decades of λ around the mean curvature: nothing shrinks to everything shrinks.
 SPAN = (-6.0, 1.5)
 # What the calls for the path of a training set cost, in operations of matrix products.
@@ -48,8 +49,6 @@ L1_SPAN = (-4.5, 0.5)
 FARTHEST = 300.0
 # Rows up to which data of more columns than rows are turned to as many columns as rows.
 TURNED = 2500
-# Training rows per coefficient from which folds share their Hessians with all rows.
-SHARED = 10
 
 
 class Shell(Protocol):
@@ -115,6 +114,9 @@ class NewtonProblem:
     strata: NDArray[Any] | None = None
     plan: tuple[ColumnPlan, ...] = ()
     target_names: tuple[str, ...] = ()
+    decay_weights: Array = field(default_factory=lambda: np.ones(0), repr=False)
+    column_groups: ColumnGroups | None = None
+    grouping: Grouping | None = None
 
     def __post_init__(self) -> None:
         vars(self)["_fingerprint"] = fingerprint(self.rows)
@@ -144,11 +146,6 @@ class NewtonProblem:
     def data(self) -> Standardised:
         """The columns on one scale."""
         return standardised(self.rows, self.loss, self.offset, centred=self.design.fit_intercept)
-
-    @property
-    def decay_weights(self) -> Array:
-        """Decay weights (p,) in use."""
-        return self.design.decay_weights
 
     @property
     def turns(self) -> bool:
@@ -217,6 +214,7 @@ class NewtonProblem:
             positive=None if weight is None or weight.all() else weight > 0,
             classes=self.classes,
             fold_work=self._fold_work,
+            grouping=self.grouping,
         )
 
     @property
@@ -277,10 +275,23 @@ class NewtonProblem:
                     "cv=10, or l1_ratio=0"
                 )
             return LeaveOneOut(self)
-        self._check_folds(folds)
+        self.check_folds(folds)
         return NewtonSplit(self, folds)
 
-    def _check_folds(self, folds: Folds) -> None:
+    def group_folds(self, folds: Folds) -> Folds:
+        """The folds that strengths of groups of columns are tuned on."""
+        return group_folds(self, folds)
+
+    def group_loss(self, groups: ColumnGroups, folds: Folds) -> GroupLoss:
+        """The mean held-out loss as a function of those strengths."""
+        with self.working():
+            return group_loss(self, groups, folds)
+
+    def weighted(self, decay_weights: Array, grouping: Grouping) -> NewtonProblem:
+        """The same rows with tuned decay weights (p,)."""
+        return weighted(self, decay_weights, grouping)
+
+    def check_folds(self, folds: Folds) -> None:
         """Every fold has weight on both sides, and trains on every class that any row has."""
         s, y = self.rows.s, self.rows.Y[:, 0]
         for number, pair in enumerate(folds.splits()):

@@ -13,10 +13,12 @@ Lee, Sun & Saunders (2014), "Proximal Newton-type methods for minimizing composi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve, lapack
 
 from weightdecay.linear.newton.minimise import OVERSHOT, SHORTENED, STEP, SURE, Evaluate, Minimum, Settings
 from weightdecay.linear.quadratic_lasso import minimise as quadratic_minimum
@@ -39,8 +41,16 @@ class Kinks:
     def target(self, v: Array, gradient: Array) -> Array:
         """The minimum of the quadratic about v with the L1 terms."""
         goal = 1e-2 * float(self.zero.min(initial=np.inf))
-        found, _ = quadratic_minimum(self.H, self.H @ v - gradient, self.thresholds, start=v, goal=goal)
+        q = self.H @ v - gradient
+        square = None if self._lower is None else float(q @ cho_solve((self._lower, True), q, check_finite=False))
+        found, _ = quadratic_minimum(self.H, q, self.thresholds, start=v, square=square, goal=goal)
         return found
+
+    @cached_property
+    def _lower(self) -> Array | None:
+        """Cholesky's factor of H, None where it has none."""
+        lower, bad = lapack.dpotrf(self.H, lower=1, clean=0)
+        return None if bad else np.asarray(lower)
 
     def step(self, v: Array, gradient: Array) -> Array:
         """What is to be taken from v."""
