@@ -23,7 +23,7 @@ import weightdecay as wd
 from weightdecay.linear import data_findings, dominance
 from weightdecay.records import verdict
 from weightdecay.studies import raw_tables
-from weightdecay.tuning import curve_findings, group_findings, group_search, l1_findings
+from weightdecay.tuning import class_findings, curve_findings, group_findings, group_search, l1_findings, label_findings
 
 Array = NDArray[np.float64]
 Case = Callable[[bool], wd.Tuning]
@@ -234,6 +234,30 @@ def unstable(fires: bool) -> wd.Tuning:
     return tuned(X, y, decays=[0.1 if fires else 0.4], l1_ratio=1.0)
 
 
+def classified(labels: list[str]) -> wd.Tuning:
+    """A logistic regression tuned on rows in the order of these labels."""
+    return wd.tune(wd.LogisticRegression(), data(len(labels))[0], labels, decays=[0.1, 1.0], cv=3)
+
+
+def rare_class(fires: bool) -> wd.Tuning:
+    """A class of 9 or of 10 rows."""
+    rows = 9 if fires else 10
+    return classified(["rare"] * rows + ["frequent"] * (N - rows))
+
+
+def alike_labels(fires: bool) -> wd.Tuning:
+    """A class that another one is in capitals, or not."""
+    return classified(["yes", "Yes" if fires else "no"] * (N // 2))
+
+
+def untrue(fires: bool) -> wd.Tuning:
+    """Probabilities that the decay given pulls together, or hardly more than chance would."""
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((600, 4))
+    y = np.where(X[:, 0] - X[:, 1] + 0.5 * rng.logistic(size=600) > 0, "yes", "no")
+    return wd.tune(wd.LogisticRegression(), X, y, decays=[0.04 if fires else 0.025])
+
+
 CASES: dict[str, Case] = {
     "WD001": edge,
     "WD002": flat,
@@ -254,10 +278,13 @@ CASES: dict[str, Case] = {
     "WD017": missing,
     "WD018": interrupted,
     "WD019": dated,
+    "WD025": rare_class,
+    "WD026": alike_labels,
     "WD020": unstable,
     "WD022": optimistic,
     "WD023": far_apart,
     "WD024": unsure_groups,
+    "WD027": untrue,
 }
 
 
@@ -302,12 +329,17 @@ NUMBERS = [
     ("WD016", "at most 10", data_findings.FEW_CLASSES, 10),
     ("WD016", "5 rows", data_findings.ROWS_PER_CLASS, 5),
     ("WD017", "20 %", raw_tables.MANY_MISSING, 0.2),
+    ("WD025", "fewer than 10 rows", label_findings.FEW_ROWS, 10),
+    ("WD025", "1 %", label_findings.RARE, 0.01),
     ("WD020", "less than half", l1_findings.HALF, 0.5),
     ("WD020", "at least four", l1_findings.FEWEST, 4),
     ("WD022", "2.5 times", curve_findings.OPTIMISTIC, 2.5),
     ("WD023", "factor of 100", group_findings.APART, 100),
     ("WD023", "0.01 %", group_search.NOTHING, 1e-4),
     ("WD024", "20 rows", group_findings.ROWS_PER_GROUP, 20),
+    ("WD027", "above 2", class_findings.STEEP, 2),
+    ("WD027", "over 5 percentage points", class_findings.APART, 0.05),
+    ("WD027", "three standard errors", class_findings.CERTAIN, 3),
 ]
 
 

@@ -63,7 +63,7 @@ _UNSEEN = named(ash="\u202eash", birch="\U0001f333", cedar="ce dar")
 LABELS = (
     classes("three words", KIND, KIND, f"{AUTO} 3 values"),
     classes("yes and no", TWO, TWO, f"{AUTO} 2 values"),
-    classes("yes and no in capitals or not", with_value(with_value(TWO, 2, "YES"), 1, "No"), TWO, "are read as 'yes'"),
+    classes("yes and no in capitals or not", with_value(with_value(TWO, 1, "YES"), 2, "No"), TWO, "are read as 'yes'"),
     classes("t and f", either("t", "f"), either("t", "f")),
     classes("on and off", either("on", "off"), either("on", "off")),
     classes("true and false", either("true", "false"), either(True, False), "is true and false"),

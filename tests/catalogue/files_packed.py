@@ -174,6 +174,7 @@ TYPED = (
         parquet({"a": A, "b": B, "y": [y > 0 for y in Y]}),
         {"a": A, "b": B, "y": [float(y > 0) for y in Y]},
         "true and false are read as 1 and 0 in 'y'",
+        read={"classes": False},
     ),
     right(
         "a Parquet target of numbers as text",
@@ -206,7 +207,14 @@ TYPED = (
     ),
     refused("a Parquet name of nothing", parquet({"": A, "y": Y}), "column 1 has no name"),
     refused("Parquet names that differ in blanks", parquet({"a": A, " a": B, "y": Y}), "columns 1 and 2", "'a'"),
-    refused("a Parquet target of text", parquet({"a": A, "y": KIND}), "target column 'y'", "'ash'", "row 1"),
+    refused(
+        "a Parquet target of text, as numbers",
+        parquet({"a": A, "y": KIND}),
+        "target column 'y'",
+        "'ash'",
+        "row 1",
+        read={"classes": False},
+    ),
     refused(
         "a Parquet target of dates",
         parquet({"a": A, "y": [date(2024, 1, 1 + row) for row in range(ROWS)]}),

@@ -97,12 +97,14 @@ def test_every_returned_model_meets_the_conditions_of_a_minimum(
         assert distance(model, X, y, s) <= 1e-11
 
 
-def refits(X: Any, y: Floats, splits: Iterable[Any], mix: float, s: Floats, *, standardize: bool = True) -> Floats:
+def refits(
+    X: Any, y: Floats, splits: Iterable[Any], mix: float, s: Floats, *, standardize: bool = True, every: int = 1
+) -> Floats:
     """Held-out mean squared errors (F, L) of scikit-learn, refitted for every fold and decay at the Λ of all rows."""
     losses = []
     for train, test in splits:
         row = []
-        for decay in DECAYS:
+        for decay in DECAYS[::every]:
             share = decay * s.sum() / s[train].sum()
             net = ElasticNet(share, l1_ratio=mix, tol=1e-14, max_iter=1_000_000)
             model = make_pipeline(StandardScaler() if standardize else "passthrough", net)
@@ -144,8 +146,8 @@ def test_folds_of_every_shape(shape: str, standardize: bool) -> None:
     X, y = regression(*SHAPES[shape], seed=4)
     pairs = list(KFold(4, shuffle=True, random_state=0).split(X))
     model = wd.LinearRegression(l1_ratio=0.7, standardize=standardize)
-    ours = wd.tune(model, X, y, decays=DECAYS, cv=pairs)
-    honest = refits(X, y, pairs, 0.7, np.ones(len(y)), standardize=standardize)
+    ours = wd.tune(model, X, y, decays=DECAYS[::3], cv=pairs)
+    honest = refits(X, y, pairs, 0.7, np.ones(len(y)), standardize=standardize, every=3)
     np.testing.assert_allclose(ours.losses, honest, rtol=1e-5)
 
 

@@ -70,7 +70,7 @@ def test_separated_classes_are_a_finding_when_no_decay_is_tried(data: Any) -> No
     found = wd.tune(wd.LogisticRegression(), X, y, decays=[0.0, 1e-3, 0.1], cv=5)
     assert np.isfinite(found.losses[:, 1:]).all()
     said = " ".join(f"{one.message} {one.remedy}" for one in found.findings)
-    assert "separat" in said
+    assert "separat" in said or "apart" in said
     assert found.decay > 0 or np.isfinite(found.losses[:, 0]).all()
 
 

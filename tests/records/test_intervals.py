@@ -13,6 +13,7 @@ import weightdecay as wd
 from show.records import GRID, tuning
 from weightdecay.records.interval_words import interval_line, interval_words
 from weightdecay.records.later import Known
+from weightdecay.records.trial import Trial
 
 FULL = wd.Intervals(
     decay=0.1,
@@ -81,3 +82,9 @@ def test_scores_are_told_as_scores() -> None:
     line = interval_line(with_intervals(scored, "−r2"))
     assert line.startswith("Held-out r2 0.52, 95 % interval 0.41 to 0.66 (") and "; 0.45 to 0.6 by" in line
     assert interval_words(with_intervals(FULL, "−neg_mean_absolute_error"), (0.1, 0.2)) == "0.1 to 0.2"
+
+
+def test_what_is_not_chosen_anew_is_told() -> None:
+    trials = (Trial({"fit_intercept": True}, 0.1, 0.52, 0.03),)
+    line = interval_line(replace(with_intervals(FULL), trials=trials))
+    assert line.endswith("alone. Nested folds choose the decay anew, but not the other settings.")

@@ -279,3 +279,16 @@ def test_a_record_from_json_makes_the_same_bytes() -> None:
 def test_without_diagnostics_there_is_a_report() -> None:
     page = assert_harmless(html(class_tuning(3, diagnosed=False)))
     assert "Held-out classes" not in titles(page) and "Coefficients" in titles(page)
+
+
+def test_the_part_of_the_path_where_coefficients_grow_without_bound_is_left_out() -> None:
+    record = class_tuning(2)
+    grown = record.path.coef.copy()
+    grown[0] *= 50.0
+    wild = replace(record, later=replace(record.later, known_path=replace(record.path, coef=grown)))
+    words = assert_harmless(html(wild)).words()
+    assert f"Below decay {brief(float(record.decays[1]))} they grow without bound" in words
+    assert "grow without bound" not in assert_harmless(html(record)).words()
+    # Of numbers, which cannot be separated, all of the path is drawn.
+    numbers = tuning(diagnosed=True)
+    assert "grow without bound" not in assert_harmless(html(numbers)).words()

@@ -36,8 +36,10 @@ class PoissonRegression(RegressorMixin, NewtonShell):  # type: ignore[misc]
         Share ρ of the L1 part; 0 is weight decay.
     decay_weights : array-like of shape (p,) or dict of column name to weight, default None
         p_j ≥ 0: relative strength per column, 0 exempts it. None means ones.
-    decay_groups : dict of group name to columns, default None
-        Groups of columns whose strengths are tuned each.
+    decay_groups : dict of group name to columns, "kinds" or None, default None
+        Groups of columns, each with a strength of its own, tuned too: name → columns by number, name, mask or slice.
+        Columns in no group make one. Of tables a name is that of a column of the table, whose encoded columns follow
+        it; ``"kinds"`` groups numbers, categories, dates, …. `decay_weights` are then relative inside the groups.
     centre : array-like of shape (p,), default None
         Where the coefficients are pulled to, in original units. None means 0.
     fit_intercept : bool, default True
@@ -67,6 +69,7 @@ class PoissonRegression(RegressorMixin, NewtonShell):  # type: ignore[misc]
     decay_ : float
         λ in use.
     decay_weights_ : ndarray of shape (p,)
+        p in use: those given, or with ``decay_groups`` the tuned ones, of geometric mean 1 over decayed columns.
     tuning_ : Tuning or None
     history_ : History or None
     status_ : str
@@ -82,6 +85,11 @@ class PoissonRegression(RegressorMixin, NewtonShell):  # type: ignore[misc]
     Notes
     -----
     McCullagh & Nelder (1989), "Generalized Linear Models", chapter 6.
+
+    Strengths of groups minimise the mean held-out deviance on the folds of ``cv`` (whatever ``scoring`` is), by its
+    exact gradient in their logarithms; then the decay is tuned as usual, with their ratios fixed. So it is for a number
+    as ``decay``, which they do not change. With ``cv="loo"`` they are tuned on 10 folds. `Tuning.grouping` tells what
+    came of it.
 
     Examples
     --------

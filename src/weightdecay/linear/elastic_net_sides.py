@@ -187,7 +187,8 @@ class KinkedTall:
             if found is not None:
                 return (*found, True)
         models = self.models(np.array([precision]))
-        return models.coef[0], models.intercept[0], not models.status
+        # Of the end of the path no more digits are to be had elsewhere.
+        return models.coef[0], models.intercept[0], not models.status or precision == 0
 
     def scale(self) -> float:
         """From which candidates are counted: about the least Λ that sets all decayed coefficients to zero."""

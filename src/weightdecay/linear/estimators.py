@@ -115,8 +115,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
     With an L1 part folds are sums of the same moments. From one decay to the next few coefficients become zero or
     cease to be, and with their signs known the others solve linear equations: the feature-sign search of Lee, Battle,
     Raina & Ng (2006), NeurIPS 19, from scikit-learn's coordinate descent where the start is far. Folds share λ·Σs,
-    where ElasticNetCV and glmnet share λ. ``decay=0`` is then the least-squares solution of least L1 penalty. Of several such
-    models (equal columns with L1 alone) any may be returned.
+    where ElasticNetCV and glmnet share λ. ``decay=0`` is then the least-squares solution of least L1 penalty. Of
+    several such models (equal columns with L1 alone) any may be returned.
 
     Examples
     --------

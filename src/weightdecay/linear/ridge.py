@@ -273,9 +273,10 @@ class RidgeProblem:
 
     def _refined(self, decay: float, coef: Array, intercept: Array) -> tuple[Array, Array, str]:
         """The model again by an orthogonal factorisation with residuals in extended precision."""
-        if self.side.name == "krylov" or (self.design.l1_ratio and decay):
-            note = "not converged: more digits need max_iter or a larger decay"
-            note = "not converged: more digits need a larger decay" if self.design.l1_ratio else note
+        kinked = self.design.l1_ratio > 0 and 0 < decay < math.inf  # at the ends it is ridge's own solution
+        if self.side.name == "krylov" or kinked:
+            needed = "a larger decay" if kinked else "max_iter or a larger decay"
+            note = f"not converged: more digits need {needed}"
             warnings.warn(note, ConvergenceWarning, stacklevel=5)
             return coef, intercept, note
         sparse = not isinstance(self.rows.X, np.ndarray)

@@ -31,7 +31,15 @@ def interval_line(tuning: Tuning) -> str:
     if not found.has_nested:
         return f"{start}{fold_wise} {spread}, which is optimistic ({found.note})."
     nested = f"{interval_words(tuning, found.nested)} (nested cross-validation, {found.nested_folds})"
-    return f"{start}{nested}; {fold_wise} {spread}." if fold_wise else f"{start}{nested}."
+    beside = f"; {fold_wise} {spread}" if fold_wise else ""
+    return f"{start}{nested}{beside}.{_unpaid(tuning)}"
+
+
+def _unpaid(tuning: Tuning) -> str:
+    """What else was chosen on the same rows, as a sentence of its own; empty where that was the decay alone."""
+    groups = ["the strengths of groups"] if tuning.grouping is not None and not tuning.grouping.alike else []
+    chosen = [*groups, *(["the other settings"] if tuning.trials else [])]
+    return f" Nested folds choose the decay anew, but not {' and '.join(chosen)}." if chosen else ""
 
 
 def _over(tuning: Tuning, count: int) -> str:

@@ -34,7 +34,8 @@ class Intervals:
         loss = E − (1 − 2/F) max(0, E₂ − E),   its error² = (1 − 1/F) mean_f[(inner_f − outer_f)² − F SE²],
 
     where the first removes what models of fewer rows are worse by, and the second is kept between SE² and F SE²; under
-    leave-one-out SE is that of the rows if it is larger.
+    leave-one-out SE is that of the rows if it is larger. Nested folds choose the decay anew among those of the tuning,
+    a quarter of a decade apart; strengths of groups of columns and settings of a space stay as they were chosen.
 
     Parameters
     ----------

@@ -94,11 +94,11 @@ def _diagnostics(data: dict[str, Any] | None) -> AnyDiagnostics | None:
     if "classes" in data:
         return read_class_diagnostics(data)
     single = ("decay", "intercept", "least_squares_intercept", "df", "rank", "r2")
-    single += ("posterior_intercept_std", "sandwich_intercept_std")
     names = ("coef", "least_squares", "fold_low", "fold_high", "fold_std", "scale", "fitted", "residual", "edges")
-    names += ("posterior_std", "sandwich_std")
+    spread = "posterior_std", "sandwich_std"
     given: dict[str, Any] = {name: number(data[name]) for name in single}
-    given |= {name: numbers(data[name]) for name in (*names, "quantiles")}
+    given |= {name: number(data[name]) for name in ("posterior_intercept_std", "sandwich_intercept_std")}
+    given |= {name: numbers(data[name]) for name in (*names, "quantiles", *spread)}
     return Diagnostics(folds=data["folds"], columns=tuple(data["columns"]), **given)
 
 

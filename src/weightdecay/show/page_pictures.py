@@ -95,7 +95,7 @@ def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture 
 def _calm(path: DecayPath, decay: float, scale: NDArray[np.float64] | None) -> DecayPath:
     """The path without the small decays at which coefficients would flatten those in use."""
     size = np.abs(path.coef if scale is None else path.coef * scale).max(axis=tuple(range(1, path.coef.ndim)))
-    at = int(np.argmin(np.abs(path.decays - decay)))
+    at = min(int(np.searchsorted(path.decays, decay)), len(path.decays) - 1)  # the decay in use, or the next above
     wild = path.decays[(path.decays < path.decays[at]) & ~(size <= GROWN * size[at])]
     kept = path.decays > wild.max(initial=-1.0)
     if not size[at] > 0 or kept.all():

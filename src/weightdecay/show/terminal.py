@@ -18,8 +18,8 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.show.class_words import against_guessing
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.fold_words import counted
-from weightdecay.show.group_tables import group_grid
 from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
+from weightdecay.show.group_tables import group_grid
 from weightdecay.show.names import short_names
 from weightdecay.show.plan_words import in_a_line, plain
 from weightdecay.show.sanitize import for_terminal
@@ -100,8 +100,8 @@ def sentence(text: str) -> str:
 def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     """Show the data, the verdict, the findings, the settings that a search has tried, and the curve around its best.
 
-    Of a classifier the verdict is followed by its held-out accuracy and log-loss beside those of guesses. Then come 95 %
-    intervals for the held-out loss.
+    Of a classifier the verdict is followed by its held-out accuracy and log-loss beside those of guesses. Then come
+    95 % intervals for the held-out loss.
 
     Parameters
     ----------

@@ -26,17 +26,17 @@ SAMPLE = 1000
 SHOWN = 3
 
 
-def holds_classes(column: pl.Series, origin: Origin, *, category: bool = False) -> bool:
+def holds_classes(column: pl.Series, origin: Origin, *, category: bool = False, markers: bool = True) -> bool:
     """Whether a target that nobody has said anything of is one of classes: texts or truth values.
 
     Texts most of which are numbers, dates or numbers with a unit are none: what is wrong with them is told. Where the
-    file itself says that they are a category they are.
+    file itself says that they are a category they are. ``markers`` says whether words such as NA are gaps.
     """
     import polars as pl
 
     if column.dtype != pl.String:
         return bool(column.dtype == pl.Boolean)
-    there = column.filter(~missing_fields(column))
+    there = column.filter(~(missing_fields(column) if markers else column.is_null()))
     if category or not len(there):
         return category
     numbers = len(there) - read_numbers(there.to_frame(), origin).values.to_series().null_count()
@@ -88,7 +88,7 @@ def _of_texts(there: pl.Series, origin: Origin) -> tuple[NDArray[Any], tuple[str
     import polars as pl
 
     values = read_numbers(there.to_frame(), origin).values.to_series()
-    if not values.null_count() and not there.str.contains(ZERO).any() and values.is_finite().all():
+    if not values.null_count() and not there.str.contains(ZERO).any():
         return _of_numbers(values, origin), ()
     lower = there.str.to_lowercase()
     words = set(lower.unique().to_list())

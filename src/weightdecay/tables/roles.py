@@ -74,7 +74,7 @@ def target_of(
     user says so or not; ``category`` is what the file says of the column, and without ``markers`` words such as NA are
     classes as any other.
     """
-    if classes or (classes is None and holds_classes(column, origin, category=category)):
+    if classes or (classes is None and holds_classes(column, origin, category=category, markers=markers)):
         labels, there, notes = labels_of(column, origin, skip=skip, word=word, markers=markers)
         gone = len(column) - len(labels)
         rows = np.flatnonzero(there.to_numpy()) if gone else None

@@ -98,7 +98,7 @@ class Turned:
     mean : ndarray of shape (p,)
     roles : Roles
     weights : ndarray of shape (m, r)
-        By which combinations of training rows the decayed coefficients are had: U/√d.
+        By which combinations of training rows the decayed coefficients are had: U/√d, over the unit of U√d.
     train : ndarray of shape (m,)
     exempt_unit : ndarray of shape (e,)
     mapped : FoldMap or None
@@ -203,47 +203,100 @@ class Wide:
     offset: Array | None
 
 
-def turned(wide: Wide, pair: tuple[Index, Index], number: int, asked: Asked, mapped: FoldMap | None) -> Course:
-    """One training set of wide data, and the rows it is tested on."""
+@final
+@dataclass(frozen=True, eq=False)
+class WideFold:
+    """One training set of wide data, and the rows it is tested on.
+
+    Parameters
+    ----------
+    wide : Wide
+    rows : Rows
+        As the fold has them.
+    train, test : ndarray
+        Its rows; training rows all have weight.
+    mean : ndarray of shape (p,)
+    roles : Roles
+    beside : ndarray of shape (m, e)
+        Exempt columns of training and test rows.
+    unit : ndarray of shape (e,)
+    """
+
+    wide: Wide
+    rows: Rows
+    train: Index
+    test: Index
+    mean: Array
+    roles: Roles
+    beside: Array
+    unit: Array
+
+    @property
+    def order(self) -> Index:
+        """Training rows, then test rows."""
+        return np.concatenate([self.train, self.test])
+
+    def kernel(self, columns: Index) -> Array:
+        """Σ_j (x_j − mean_j)(x_j − mean_j)ᵀ/a_j² over some of the decayed columns (places among these)."""
+        roles = replace(self.roles, decayed=self.roles.decayed[columns], scale=self.roles.scale[columns])
+        return _kernel(self.rows, self.order, self.mean, roles)
+
+    def paths(self, A: Array, asked: Asked, size: Array | None = None) -> Paths:
+        """Models of columns A (m, r), on which λ acts, divided by their sizes (r,), beside the exempt ones."""
+        s, order, wide = self.rows.s, self.order, self.wide
+        size = np.ones(A.shape[1]) if size is None else size
+        Z = np.ascontiguousarray(np.concatenate([A / size, self.beside], axis=1))
+        r, k = A.shape[1], Z.shape[1]
+        offset = None if wide.offset is None else wide.offset[order]
+        data = Standardised(Z, self.rows.Y[order, 0], s[order], offset, np.zeros(k), np.ones(k), wide.loss)
+        q = k + int(asked.design.fit_intercept)
+        Q, reach = np.zeros((1, q)), np.ones((1, q))
+        Q[0, :r], reach[0, :r] = 1.0 / size**2, size
+        sizes = [len(self.train), len(self.test)]
+        cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), sizes), 2)
+        members = Members(
+            np.array([[True, False]]),
+            np.array([[False, True]]),
+            np.array([float(s[self.train].sum())]),
+            np.array([float(s[self.test].sum())]),
+            self.rows.weight_sum,
+            Q,
+            np.zeros((1, q), dtype=bool),
+            reach,
+            [None],
+        )
+        return Paths(data, cells, members, asked.tol, asked.max_iter)
+
+
+def wide_fold(wide: Wide, pair: tuple[Index, Index], asked: Asked, mapped: FoldMap | None) -> WideFold:
+    """One training set of wide data, its columns scaled."""
     rows = wide.rows if mapped is None else mapped.rows(wide.rows)
     design = asked.design if mapped is None else mapped.designed(asked.design)
-    s = rows.s
-    train, test = pair[0][s[pair[0]] > 0], pair[1]
-    order = np.concatenate([train, test])
-    S, e_rows = float(s[train].sum()), len(train)
+    train, test = pair[0][rows.s[pair[0]] > 0], pair[1]
     mean, roles = _scales(rows, train, design, mapped)
-    K = _kernel(rows, order, mean, roles)
-    d, U = np.linalg.eigh(K[:e_rows, :e_rows])
+    order, E = np.concatenate([train, test]), roles.exempt
+    beside = np.asarray(rows.X[:, E][order].toarray() if not isinstance(rows.X, np.ndarray) else rows.X[order][:, E])
+    beside = beside - mean[E]
+    s = rows.s[train]
+    unit = np.sqrt(s @ beside[: len(train)] ** 2 / float(s.sum()))
+    unit = np.where(unit > 0, unit, 1.0)
+    return WideFold(wide, rows, train, test, mean, roles, beside / unit, unit)
+
+
+def turned(wide: Wide, pair: tuple[Index, Index], number: int, asked: Asked, mapped: FoldMap | None) -> Course:
+    """One training set of wide data, and the rows it is tested on."""
+    fold = wide_fold(wide, pair, asked, mapped)
+    m, K = len(fold.train), fold.kernel(np.arange(len(fold.roles.decayed)))
+    d, U = np.linalg.eigh(K[:m, :m])
     kept = d > rounding(d)
     root = np.sqrt(d[kept])
     weights = U[:, kept] / root
-    A = np.concatenate([U[:, kept] * root, K[e_rows:, :e_rows] @ weights])
-    E = roles.exempt
-    beside = np.asarray(rows.X[:, E][order].toarray() if not isinstance(rows.X, np.ndarray) else rows.X[order][:, E])
-    beside = beside - mean[E]
-    unit = np.sqrt(s[train] @ beside[:e_rows] ** 2 / S)
-    unit = np.where(unit > 0, unit, 1.0)
-    Z = np.ascontiguousarray(np.concatenate([A, beside / unit], axis=1))
-    r, e = A.shape[1], len(E)
-    offset = None if wide.offset is None else wide.offset[order]
-    data = Standardised(Z, rows.Y[order, 0], s[order], offset, np.zeros(r + e), np.ones(r + e), wide.loss)
-    q = r + e + int(design.fit_intercept)
-    Q = np.zeros((1, q))
-    Q[0, :r] = 1.0
-    cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), [len(train), len(test)]), 2)
-    members = Members(
-        np.array([[True, False]]),
-        np.array([[False, True]]),
-        np.array([S]),
-        np.array([float(s[test].sum())]),
-        rows.weight_sum,
-        Q,
-        np.zeros((1, q), dtype=bool),
-        np.ones((1, q)),
-        [None],
-    )
-    units = Turned(rows, mean, roles, weights, train, unit, mapped, asked.centre)
-    return Course(Paths(data, cells, members, asked.tol, asked.max_iter), units, (number,), order)
+    A = np.concatenate([U[:, kept] * root, K[m:, :m] @ weights])
+    s = fold.rows.s[fold.train]
+    size = np.sqrt(s @ A[:m] ** 2 / float(s.sum()))
+    size = np.where(size > 0, size, 1.0)
+    units = Turned(fold.rows, fold.mean, fold.roles, weights / size, fold.train, fold.unit, mapped, asked.centre)
+    return Course(fold.paths(A, asked, size), units, (number,), fold.order)
 
 
 def _scales(rows: Rows, train: Index, design: Design, mapped: FoldMap | None) -> tuple[Array, Roles]:

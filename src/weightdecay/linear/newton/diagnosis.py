@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from weightdecay.linear.diagnostics import STABILITY_FOLDS, few_folds
-from weightdecay.linear.newton.factors import FORMED
 from weightdecay.linear.newton.split import NewtonSplit
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.records.class_diagnostics import ClassDiagnostics
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from weightdecay.linear.newton.problem import NewtonProblem
 
 Array = NDArray[np.float64]
+
+# Coefficients up to which the fit without decay is had as well: it takes many steps where classes all but separate.
+FREE = 300
 
 
 def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tuple[ClassDiagnostics, ...]:
@@ -39,8 +41,7 @@ def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tupl
     known = np.flatnonzero(np.isfinite(predicted).all(axis=1) & (s > 0))
     if not len(known):
         return ()
-    # Where Hessians are not formed the fit without decay may take longer than all that is asked for.
-    asked = [decay, 0.0] if problem.loss.outputs * problem.rows.p <= FORMED else [decay]
+    asked = [decay, 0.0] if problem.loss.outputs * problem.rows.p <= FREE else [decay]
     whole = problem.path(np.array(asked))
     shape = (len(asked), problem.loss.outputs, problem.rows.p)
     coef, intercept = whole.coef.reshape(shape), whole.intercept.reshape(shape[:2])

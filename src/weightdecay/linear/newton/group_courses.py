@@ -32,7 +32,7 @@ Index = NDArray[np.intp]
 # Times that Hessians are renewed for the models of one evaluation before each fold is left to itself.
 RENEWALS = 6
 # Of the adjoints' residuals, in the norm of the preconditioner, and steps at most.
-SOLVED, MOST = 1e-9, 400
+SOLVED, MOST = 1e-8, 400
 # Numbers of models that are kept to start from, and models at least.
 KEPT, FEWEST = 2**22, 8
 
@@ -167,7 +167,7 @@ class CourseGroups:
         guide = min(reversed(self.guides), key=lambda one: _away(one.place, log_decays), default=None)
         guide = guide or self._guide(log_decays, V)
         factors, tried, converged = guide.factors(members, self.member), 0, np.zeros(len(V), dtype=bool)
-        for renewal in range(RENEWALS):
+        for _ in range(RENEWALS):
             ended = self._minimised(members, V, factors)
             V, tried, converged = ended.V.reshape(V.shape), tried + int(ended.evaluations.max()), ended.converged
             poor = tried > PATIENCE or np.nan_to_num(ended.ratio).max() > POOR

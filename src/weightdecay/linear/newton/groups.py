@@ -15,6 +15,7 @@ from weightdecay.linear.group_problem import check_l1
 from weightdecay.linear.newton.courses import FOLD_TOL, SHARED, direct
 from weightdecay.linear.newton.factors import FORMED
 from weightdecay.linear.newton.group_courses import CourseGroups, HeldOutSums
+from weightdecay.linear.newton.group_rows import kernel_groups
 from weightdecay.linear.spectrum import EPS
 from weightdecay.records.grouping import Grouping
 from weightdecay.tuning.folds import Folds, natural_count, plan
@@ -32,7 +33,7 @@ SAFE = 16.0
 # Nats between the decays, from large to small, at which models are found before the first evaluation.
 RUNG = 2.5
 # What of a problem does not depend on its decay weights, and may be known already.
-OF_ROWS = ("data", "offset", "_wide")
+OF_ROWS = ("data", "offset", "wide")
 
 
 class Part(Protocol):
@@ -63,6 +64,8 @@ def check_groups(problem: NewtonProblem, estimator: Any) -> None:
     """
     check_l1(estimator)
     rows, c = problem.rows, problem.loss.outputs
+    if problem.turns and c * (rows.n_positive + np.count_nonzero(problem.design.decay_weights == 0)) <= FORMED:
+        return
     if c * rows.p > FORMED:
         count = f"{rows.p:,} columns" + (f" and {c} classes" if c > 1 else "")
         raise ValueError(
@@ -85,14 +88,19 @@ def group_folds(problem: NewtonProblem, folds: Folds) -> Folds:
 def group_loss(problem: NewtonProblem, groups: ColumnGroups, folds: Folds) -> GroupLoss:
     """The mean held-out loss as a function of the groups' log decays; classes share them."""
     problem.check_folds(folds)
-    asked, maps, parts, start = problem.asked(FOLD_TOL), fold_maps(problem.rows, folds), [], 0
+    asked, maps, start = problem.asked(FOLD_TOL), fold_maps(problem.rows, folds), 0
+    count = np.bincount(groups.label[groups.label >= 0], minlength=len(groups.names)).astype(np.float64)
+    if problem.turns:
+        pairs = [(train, test) for train, test in folds.splits()]
+        return NewtonGroups(problem, kernel_groups(problem.wide, pairs, asked, maps, groups.label), count)
+    parts: list[Part] = []
     apart = problem.rows.n_positive < SHARED * problem.loss.outputs * problem.rows.p
     for partition in folds.partitions:
         mine = maps[start : start + len(partition.train)]
         course = direct(problem.data, partition, start, asked, mine)
         parts.append(CourseGroups(course, groups.label, apart))
         start += len(partition.train)
-    return NewtonGroups(problem, parts, np.bincount(groups.label[groups.label >= 0], minlength=len(groups.names)))
+    return NewtonGroups(problem, parts, count)
 
 
 @final
@@ -111,7 +119,7 @@ class NewtonGroups:
 
     problem: NewtonProblem
     each: Sequence[Part]
-    count: NDArray[np.intp]
+    count: Array
 
     @property
     def passes(self) -> int:
@@ -156,8 +164,9 @@ def weighted(problem: NewtonProblem, decay_weights: Array, grouping: Grouping) -
     """The same rows with other decay weights (p,), given for the caller's columns; what was read of them is kept."""
     weights, exponent = problem.scaling.decay_weights(decay_weights, problem.design.standardize)
     if exponent:
-        raise ValueError("the groups' strengths are so far apart that no decay serves them all; bring the columns to "
-                         "one unit")
+        raise ValueError(
+            "the groups' strengths are so far apart that no decay serves them all; bring the columns to one unit"
+        )
     # Other tools decay all columns alike.
     alike = problem.references if grouping.alike else tuple(one for one in problem.references if one[1] == 0)
     twin = replace(

@@ -125,11 +125,14 @@ class Settings:
         Pairs kept.
     trust : bool
         Whether a last step may be taken without looking at its end, where it is expected to meet the tolerance.
+    step : float
+        The next step, beside the point or 1, that counts as none.
     """
 
     most: int = 60
     memory: int = 6
     trust: bool = True
+    step: float = STEP
 
 
 def minimise(
@@ -161,7 +164,8 @@ def minimise(
     size = measure(gradient, np.arange(M))
     out = Minimum(V, gradient, np.zeros((M, D)), size, ratio, np.ones(M, dtype=np.intp), np.zeros(M, dtype=bool))
     out.found = {one: (found, one) for one in range(M)}
-    work = _Work(evaluate, precondition, measure, _Memory.of(M, D, settings.memory), np.ones(M), np.zeros((M, D)))
+    memory = _Memory.of(M, D, settings.memory)
+    work = _Work(evaluate, precondition, measure, memory, np.ones(M), np.zeros((M, D)), settings.step)
     open_ = np.flatnonzero(np.isfinite(size))
     fresh, before = open_, np.full(M, np.nan)
     steps = 0
@@ -189,6 +193,7 @@ class _Work:
     memory: _Memory
     length: Array
     direction: Array
+    step: float
 
 
 def _turn(out: Minimum, work: _Work, fresh: Index, before: Array) -> None:
@@ -199,7 +204,7 @@ def _turn(out: Minimum, work: _Work, fresh: Index, before: Array) -> None:
     work.direction[fresh] = work.memory.direction(out.gradient[fresh], fresh, work.precondition)
     work.length[fresh] = 1.0
     reach = np.maximum(1.0, np.abs(out.V[fresh]).max(axis=1, initial=0.0))
-    ahead = np.abs(work.direction[fresh]).max(axis=1, initial=0.0) / (STEP * reach)
+    ahead = np.abs(work.direction[fresh]).max(axis=1, initial=0.0) / (work.step * reach)
     out.size[fresh] = np.maximum(out.size[fresh], np.where(np.isfinite(ahead), ahead, np.inf))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = out.size[fresh] / before[fresh]

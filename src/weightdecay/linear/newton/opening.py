@@ -57,7 +57,7 @@ def open_classes(estimator: Any, X: Any, y: Any, sample_weight: Any) -> NewtonPr
     if k < 2:
         whose = "y holds" if given is None or (given > 0).all() else "all rows of positive weight are of"
         raise ValueError(
-            f"{whose} a single class ({_shown(estimator.classes_[0])}), and a classifier needs at least 2 classes: "
+            f"{whose} a single class ({_shown(estimator.classes_[0])}), and a classifier needs at least 2 classes; "
             "take rows of another one along"
         )
     code = np.minimum(np.searchsorted(estimator.classes_, target), k - 1)

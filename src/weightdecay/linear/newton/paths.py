@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from weightdecay.linear.newton.existence import runs_away, separates
 from weightdecay.linear.newton.factors import FORMED, Anchor, Factor, HeadHessian
 from weightdecay.linear.newton.members import Members
-from weightdecay.linear.newton.minimise import Minimum, Settings, minimise
+from weightdecay.linear.newton.minimise import STEP, Minimum, Settings, minimise
 from weightdecay.linear.newton.nodes import AROUND, interpolated, nodes
 from weightdecay.linear.newton.passes import Gradients, gradients
 from weightdecay.linear.newton.proximal import Kinks, minimise_kinked
@@ -40,6 +40,10 @@ CLOSER, CLOSER_FAR = 0.24, 0.6
 POOR = 0.12
 # Evaluations before the Hessian is renewed at the place that was reached.
 PATIENCE = 4
+# Products of a Hessian that is formed without thinking twice.
+CHEAP = 2e9
+# New Hessians in search of a model without decay: a few lead to it, and none where there is none.
+RENEWALS = 12
 # Bytes of Hessians and factors held at once.
 HELD = 256 << 20
 # Where Hessians are not formed: decades between their heads, evaluations per Newton step allowed, pairs of steps kept.
@@ -71,6 +75,11 @@ class Paths:
     hints: dict[float, Array] = field(default_factory=dict)
     passes: int = 0
     last: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def step(self) -> float:
+        """The step that counts as none: the finer, the smaller the gradient that does."""
+        return STEP * min(1.0, self.tol / 1e-8)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -154,10 +163,11 @@ class Paths:
         return np.asarray(self.gradients(v[None], np.array([member])).train[0])
 
     def anchor_near(self, decay: float, v: Array) -> Anchor:
-        """The nearest anchor, or one at the model itself where that is more than a tenth of a decade away."""
+        """An anchor at the model itself; where that costs much, the nearest if within a tenth of a decade."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         near = self._nearest(decay)
-        return near if abs(near.place - place) <= 0.1 else self.own_anchor(v, 0, decay)
+        cheap = float(self.data.n) * v.size**2 <= CHEAP
+        return near if abs(near.place - place) <= 0.1 and not cheap else self.own_anchor(v, 0, decay)
 
     def _keep(self, decay: float, found: Solved, place: int = 0) -> None:
         """Take down the first member's model at a decay."""
@@ -237,7 +247,7 @@ class Paths:
 
     def together(self, V: Array, member: Index, decays: Array, expected: Array | None = None) -> Solved:
         """Models from V (M, c, q): together, and those that resist one by one."""
-        found = self._solve(V, member, decays, Settings(3 * PATIENCE), expected)
+        found = self._solve(V, member, decays, Settings(3 * PATIENCE, step=self.step), expected)
         for place in np.flatnonzero(~found.converged):
             alone = self._newton(found.V[place], float(decays[place]), int(member[place]))
             found.put(int(place), alone, 0)
@@ -249,12 +259,12 @@ class Paths:
         anchor = None if member == 0 else self.own_anchor(v, member, decay)
         tried = 0
         while True:
-            found = self._solve(v[None], one, decays, Settings(PATIENCE), anchors=anchor)
+            found = self._solve(v[None], one, decays, Settings(PATIENCE, step=self.step), anchors=anchor)
             v, tried = found.V[0], tried + PATIENCE
             poor = not found.converged[0] or found.ratio[0] > POOR
             if poor and member == 0:
                 self._anchor(decay, v)
-            if found.converged[0] or tried >= PATIENCE * self.max_iter:
+            if found.converged[0] or tried >= PATIENCE * (self.max_iter if decay else min(RENEWALS, self.max_iter)):
                 return found
             if decay == 0.0 and (found.size[0] < math.inf and separates(self, v, member)):
                 return found

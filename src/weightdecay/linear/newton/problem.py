@@ -40,6 +40,8 @@ from weightdecay.tuning.protocol import Facts, Scorer, Split
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Numbers in X, times classes, up to which folds are solved as exactly as all rows: it costs next to nothing.
+SMALL = 1e6
 # Decades of λ around the mean curvature: nothing shrinks to everything shrinks.
 SPAN = (-6.0, 1.5)
 # What the calls for the path of a training set cost, in operations of matrix products.
@@ -158,12 +160,14 @@ class NewtonProblem:
 
     def courses(self, folds: Folds) -> Sequence[Course]:
         """The folds of a plan, those that share Hessians together."""
-        asked, maps, pairs = self.asked(FOLD_TOL), fold_maps(self.rows, folds), list(folds.splits())
         D = self.loss.outputs * self.rows.p
+        small = self.rows.n * D <= SMALL
+        asked = self.asked(min(FOLD_TOL, self.shell.tol) if small else FOLD_TOL)
+        maps, pairs = fold_maps(self.rows, folds), list(folds.splits())
         if self.turns or (D <= FORMED and self.rows.n_positive < SHARED * D):
             each = enumerate(zip(pairs, maps, strict=True))
             if self.turns:
-                return [turned(self._wide, pair, number, asked, mapped) for number, (pair, mapped) in each]
+                return [turned(self.wide, pair, number, asked, mapped) for number, (pair, mapped) in each]
             return [of_fold(self.data, (pair[0], pair[1]), number, asked, mapped) for number, (pair, mapped) in each]
         found, start = [], 0
         for partition in folds.partitions:
@@ -173,7 +177,7 @@ class NewtonProblem:
         return found
 
     @cached_property
-    def _wide(self) -> Wide:
+    def wide(self) -> Wide:
         return Wide(self.rows, self.loss, self.offset)
 
     @cached_property
@@ -181,7 +185,7 @@ class NewtonProblem:
         """All rows."""
         asked = self.asked(self.shell.tol)
         if self.turns:
-            return turned(self._wide, (np.arange(self.rows.n), np.zeros(0, dtype=np.intp)), -1, asked, None)
+            return turned(self.wide, (np.arange(self.rows.n), np.zeros(0, dtype=np.intp)), -1, asked, None)
         course = direct(self.data, None, -1, asked, [])
         course.paths.hints.update(vars(self).get("_remembered", {}))
         return course
@@ -243,10 +247,7 @@ class NewtonProblem:
             bend = data.loss.curvature(some, flat)[0]
         curvature = float(np.trace(bend)) / len(bend)
         q = members.Q[0, : data.p]
-        if self.turns:
-            trace = float(np.einsum("ij,ij,i->", data.Z, data.Z, data.s)) / self.rows.weight_sum
-        else:
-            trace = float(np.sum(1.0 / q[q > 0]))
+        trace = float(np.sum(1.0 / q[q > 0]))
         scale = curvature * trace / max(1, min(self.rows.p, self.rows.n))
         middle = math.log10(scale) if scale > 0 and math.isfinite(scale) else 0.0
         middle = min(max(middle, -FARTHEST - SPAN[0]), FARTHEST - SPAN[1])

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, lapack
 
-from weightdecay.linear.newton.minimise import OVERSHOT, SHORTENED, STEP, SURE, Evaluate, Minimum, Settings
+from weightdecay.linear.newton.minimise import OVERSHOT, SHORTENED, SURE, Evaluate, Minimum, Settings
 from weightdecay.linear.quadratic_lasso import minimise as quadratic_minimum
 
 Array = NDArray[np.float64]
@@ -83,7 +83,7 @@ def minimise_kinked(V: Array, evaluate: Evaluate, kinks: list[Kinks], settings: 
     fresh = open_
     steps = 0
     for _ in range(settings.most + SHORTENED):
-        _aim(out, kinks, target, fresh, before)
+        _aim(out, kinks, target, fresh, before, settings.step)
         length[fresh] = 1.0
         done = np.isin(open_, fresh) & (out.size[open_] <= 1.0)
         with np.errstate(invalid="ignore"):
@@ -102,12 +102,12 @@ def minimise_kinked(V: Array, evaluate: Evaluate, kinks: list[Kinks], settings: 
     return out
 
 
-def _aim(out: Minimum, kinks: list[Kinks], target: Array, fresh: Index, before: Array) -> None:
+def _aim(out: Minimum, kinks: list[Kinks], target: Array, fresh: Index, before: Array, step: float) -> None:
     """The next points of some problems, and sizes that take the way there into account."""
     for one in fresh:
         target[one] = kinks[one].target(out.V[one], out.gradient[one])
         reach = max(1.0, float(np.abs(out.V[one]).max(initial=0.0)))
-        ahead = float(np.abs(target[one] - out.V[one]).max(initial=0.0)) / (STEP * reach)
+        ahead = float(np.abs(target[one] - out.V[one]).max(initial=0.0)) / (step * reach)
         out.size[one] = max(out.size[one], ahead)
     with np.errstate(divide="ignore", invalid="ignore"):
         out.ratio[fresh] = np.where(np.isfinite(before[fresh]), out.size[fresh] / before[fresh], out.ratio[fresh])
