@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from benchmarks.measure import Result, medians
 Array = NDArray[np.float64]
 
 SEEDS, ALLOWED = 20, 2
-ROWS_TO_LEARN, ROWS_NEW = 200, 5_000
+# A class tells less than a number: the strengths that its rows ask for are as far apart with five times as many.
+ROWS_TO_LEARN, ROWS_NEW = {"numbers": 200, "classes": 1_000}, 5_000
 INFORMATIVE, NOISE = 10, 100
 APART = 100.0
 GROUPS = {"signal": range(INFORMATIVE), "noise": range(INFORMATIVE, INFORMATIVE + NOISE)}
@@ -29,7 +31,7 @@ GROUPS = {"signal": range(INFORMATIVE), "noise": range(INFORMATIVE, INFORMATIVE 
 
 @dataclass(frozen=True)
 class Seed:
-    """One draw: how far apart the strengths are, and mean squared errors on new rows.
+    """One draw: how far apart the strengths are, and mean squared errors, or log-losses, on new rows.
 
     ``kept`` tells whether the strengths differ enough and the new rows gain.
     """
@@ -44,36 +46,45 @@ class Seed:
         return self.ratio >= APART and self.groups < self.single
 
 
-def informative_and_noise(seed: int, n: int) -> tuple[Array, Array]:
-    """Ten columns that matter alike, a hundred that do not, and noise of variance 1."""
+def informative_and_noise(seed: int, n: int, kind: str) -> tuple[Array, NDArray[Any]]:
+    """Ten columns that matter alike, a hundred that do not, and noise of variance 1; or classes, by logistic noise."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, INFORMATIVE + NOISE))
-    return X, X[:, :INFORMATIVE] @ rng.choice([-1.0, 1.0], INFORMATIVE) + rng.standard_normal(n)
+    signal = X[:, :INFORMATIVE] @ rng.choice([-1.0, 1.0], INFORMATIVE)
+    return X, signal + rng.standard_normal(n) if kind == "numbers" else signal + rng.logistic(size=n) > 0
+
+
+def loss_on(model: Any, X: Array, y: NDArray[Any]) -> float:
+    """Mean squared error, or log-loss."""
+    if hasattr(model, "classes_"):
+        return float(np.logaddexp(0.0, np.where(y, -1.0, 1.0) * model.decision_function(X)).mean())
+    return float(((y - model.predict(X)) ** 2).mean())
 
 
 @cache
-def seeds(cv: int | str) -> tuple[Seed, ...]:
+def seeds(cv: int | str, kind: str = "numbers") -> tuple[Seed, ...]:
     """All draws, tuned with groups and with one decay for all on the same folds."""
-    found = []
+    found, shell = [], wd.LinearRegression if kind == "numbers" else wd.LogisticRegression
     for seed in range(SEEDS):
-        X, y = informative_and_noise(seed, ROWS_TO_LEARN + ROWS_NEW)
-        known, new = slice(0, ROWS_TO_LEARN), slice(ROWS_TO_LEARN, None)
-        grouped = wd.LinearRegression(decay_groups=GROUPS, cv=cv).fit(X[known], y[known])
-        single = wd.LinearRegression(cv=cv).fit(X[known], y[known])
-        errors = [float(((y[new] - model.predict(X[new])) ** 2).mean()) for model in (grouped, single)]
+        learned = ROWS_TO_LEARN[kind]
+        X, y = informative_and_noise(seed, learned + ROWS_NEW, kind)
+        known, new = slice(0, learned), slice(learned, None)
+        grouped = shell(decay_groups=GROUPS, cv=cv).fit(X[known], y[known])
+        single = shell(cv=cv).fit(X[known], y[known])
+        errors = [loss_on(model, X[new], y[new]) for model in (grouped, single)]
         groups = grouped.tuning_.groups
         found.append(Seed(groups["noise"] / groups["signal"], *errors))
     return tuple(found)
 
 
-def lost(cv: int | str, name: str, repeats: int) -> Result:
+def lost(cv: int | str, name: str, repeats: int, kind: str = "numbers") -> Result:
     """Seeds on which strengths differ by less than 100 × or new rows do not gain."""
-    return Result(name, float(sum(not one.kept for one in seeds(cv))), float(ALLOWED), 1.0, None, unit="seeds")
+    return Result(name, float(sum(not one.kept for one in seeds(cv, kind))), float(ALLOWED), 1.0, None, unit="seeds")
 
 
-def gain(cv: int | str, name: str, repeats: int) -> Result:
-    """Median mean squared error on new rows; 1 is that of the noise."""
-    every = seeds(cv)
+def gain(cv: int | str, name: str, repeats: int, kind: str = "numbers") -> Result:
+    """Median loss on new rows; of numbers 1 is that of the noise."""
+    every = seeds(cv, kind)
     return Result(name, median(one.groups for one in every), median(one.single for one in every), 1.0, None, unit="")
 
 
@@ -119,6 +130,10 @@ ROWS: Mapping[str, Callable[[str, int], Result]] = {
     "the same, leave-one-out": partial(lost, "loo"),
     "groups: median loss on 5,000 new rows / best single decay, 5 folds": partial(gain, 5),
     "the same as a loss, leave-one-out": partial(gain, "loo"),
+    "groups: seeds of 20 without strengths 100 × apart or without gain on 5,000 new rows, classes": partial(
+        lost, 5, kind="classes"
+    ),
+    "groups: median log-loss on 5,000 new rows / best single decay, classes": partial(gain, 5, kind="classes"),
     "groups: n=5,000 p=200, 4 groups, 5 folds / one decay for all": partial(cost, 5_000, 200, 4),
     "groups: n=300 p=2,000, 4 groups, 5 folds / one decay for all": partial(cost, 300, 2_000, 4),
 }
@@ -131,12 +146,12 @@ if find_spec("himalaya") is not None:
 
 def main() -> None:
     """Print every seed."""
-    for cv in (5, "loo"):
-        print(f"cv={cv}: ratio of strengths, loss on new rows with groups and with one decay")
-        for number, one in enumerate(seeds(cv)):
+    for cv, kind in ((5, "numbers"), ("loo", "numbers"), (5, "classes")):
+        print(f"{kind}, cv={cv}: ratio of strengths, loss on new rows with groups and with one decay")
+        for number, one in enumerate(seeds(cv, kind)):
             kept = "" if one.kept else "  LOST"
             print(f"  seed {number:2d}: {one.ratio:12.4g} ×  {one.groups:.4f}  {one.single:.4f}{kept}")
-        won = sum(one.kept for one in seeds(cv))
+        won = sum(one.kept for one in seeds(cv, kind))
         print(f"  {won} of {SEEDS} seeds (bar {SEEDS - ALLOWED})")
 
 

@@ -220,6 +220,25 @@ def test_a_crafted_file_is_refused_where_it_is_wrong(values: dict[str, Any], tol
         wd.load(craft(tmp_path / "other.wd", changed(document, **values), arrays))
 
 
+@pytest.mark.parametrize("decay", [0.1, "auto"])
+def test_a_regression_of_counts_comes_back_as_it_was(decay: Any, tmp_path: Path) -> None:
+    frame, code = table()
+    X = in_pandas(frame[["mass"]]) / 1000
+    model = wd.PoissonRegression(decay=decay, decays=[0.01, 0.1], cv=3).fit(X, code)
+    back = wd.load(wd.save(model, tmp_path / "model.wd"))
+    assert type(back) is wd.PoissonRegression and same_models(model, back)
+    assert same_bits(back.predict(X), model.predict(X)) and not hasattr(back, "classes_")
+    tuning = wd.tune(wd.PoissonRegression(), frame, code, decays=[0.1], cv=3)
+    of_table = wd.load(wd.save(tuning, tmp_path / "table.wd"))
+    assert same_bits(of_table.predict(frame), tuning.model.predict(frame)) and (of_table.predict(frame) > 0).all()
+    assert not hasattr(of_table, "predict_proba")
+    document, arrays = parts(tmp_path / "table.wd")
+    with pytest.raises(wd.ModelFileError, match="PoissonRegression with classes"):
+        wd.load(
+            craft(tmp_path / "other.wd", changed(document, classes={"type": "bool", "labels": [False, True]}), arrays)
+        )
+
+
 def test_a_file_of_a_regression_is_as_it_was(tmp_path: Path) -> None:
     """No version that knows regressions alone is to take a classifier for one: the file has what it does not know."""
     model = wd.LinearRegression(decay=0.1).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0])

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import LinearRegression, LogisticRegression, TableModel
+    from weightdecay import LinearRegression, LogisticRegression, PoissonRegression, TableModel
 
-    Model: TypeAlias = LinearRegression | LogisticRegression | TableModel
+    Model: TypeAlias = LinearRegression | LogisticRegression | PoissonRegression | TableModel
 
 NAME = 60  # characters of a target's name in a header
 

@@ -120,12 +120,18 @@ class KinkedTall:
         """Moments of the cells."""
         if folds.leave_one_out:
             raise refused()
-        self.base.split(folds)
-        return self.fold_split(folds)
+        split = self.base.split(folds)
+        assert isinstance(split, FoldSplit)
+        return self._kinked(split, folds)
 
     def fold_split(self, folds: Folds) -> KinkedSplit:
         """Folds as a search has left them, or new ones."""
-        split = self.base.fold_split(folds)
+        return self._kinked(self.base.fold_split(folds), folds)
+
+    def _kinked(self, split: FoldSplit, folds: Folds) -> KinkedSplit:
+        """The same folds with an L1 part; solutions of the latest are kept, but for those that are asked once."""
+        if folds.once:
+            return KinkedSplit(split)
         if self._latest.get("base") is not split:
             self._latest.update(base=split, split=KinkedSplit(split))
         found: KinkedSplit = self._latest["split"]

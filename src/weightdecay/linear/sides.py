@@ -309,6 +309,8 @@ def fold_work(rows: Rows, side: str) -> float:
         return 5000.0 * float(rows.X.nnz)  # some hundred products with X and its transpose, bound by memory
     if side == "kernel":
         return CALLS + n * n * p + 10.0 * n**3
+    if side == "active set":
+        return 50.0 * CALLS + n * min(n, p) * p / 50.0 + 60.0 * min(n, p) ** 3  # a factorisation or two for every decay
     if side != "moments":
         return 50.0 * CALLS + 5000.0 * p**2 + n * p**2 / 50.0  # step by step along a path
     return CALLS + 4.0 * p**3 + 100.0 * p**2 + n * p**2 / 50.0

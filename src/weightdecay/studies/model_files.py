@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from weightdecay.linear.classification import LogisticRegression
+from weightdecay.linear.counts import PoissonRegression
 from weightdecay.linear.estimators import LinearRegression
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.whole_files import write_whole
@@ -23,10 +24,12 @@ from weightdecay.tables.preflight import quoted
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
-Saved: TypeAlias = LinearRegression | LogisticRegression
+Saved: TypeAlias = LinearRegression | LogisticRegression | PoissonRegression
 
 # What can be saved, alone or in a `TableModel`.
-_ESTIMATORS: Mapping[str, type[Any]] = {one.__name__: one for one in (LinearRegression, LogisticRegression)}
+_ESTIMATORS: Mapping[str, type[Any]] = {
+    one.__name__: one for one in (LinearRegression, LogisticRegression, PoissonRegression)
+}
 # Arrays of a fitted model beside coefficients, intercept and decay, which only some have.
 _MORE = ("decay_weights",)
 
@@ -43,7 +46,7 @@ def save(model: Saved | TableModel | Tuning, path: str | Path) -> Path:
 
     Parameters
     ----------
-    model : LinearRegression, LogisticRegression, TableModel or Tuning
+    model : LinearRegression, LogisticRegression, PoissonRegression, TableModel or Tuning
         Fitted. Of a `Tuning` its ``model`` is saved, with the `Tuning` itself as ``tuning_``.
     path : str or Path
         The file, by custom with the suffix ``.wd``; replaced if it is there.
@@ -99,7 +102,7 @@ def load(path: str | Path) -> Saved | TableModel:
 
     Returns
     -------
-    LinearRegression, LogisticRegression or TableModel
+    LinearRegression, LogisticRegression, PoissonRegression or TableModel
         Predicts bit for bit as the one that was saved; its ``tuning_`` is the `Tuning` or None.
 
     Raises

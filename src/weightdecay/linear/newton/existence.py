@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.linear.newton.factors import FORMED, Anchor
 from weightdecay.linear.newton.passes import predictors
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ Index = NDArray[np.intp]
 
 # Change of a linear predictor by a Newton step at vanishing gradient by which a minimum is told to be nowhere.
 RUNNING = 0.1
+# Share of its curvature that is left of a direction in which models run away.
+FLAT = 1e-9
 # Rows whose predictors are looked at together.
 SOME = 4096
 
@@ -49,4 +53,23 @@ def runs_away(paths: Paths, v: Array, member: int) -> bool:
     step = anchor.factor(member, 0.0, anchor.hessian(member)).solve(gradient.ravel()).reshape(1, *paths.shape)
     free = paths.data.without_offset()
     moved = (np.abs(predictors(free, paths.members, step, one, rows)).max() for rows in _training(paths, member))
-    return not max(map(float, moved), default=0.0) < RUNNING
+    return not max(map(float, moved), default=0.0) < RUNNING or _flattened(paths, v, member)
+
+
+def _flattened(paths: Paths, v: Array, member: int) -> bool:
+    """Whether the loss has lost next to all curvature in a direction that it had some in at no coefficients."""
+    if v.size > FORMED:
+        return False
+    H, at_zero = (
+        _hessian(paths.own_anchor(one, member, 0.0), member) for one in (v, paths.known[math.inf].V[member])
+    )
+    d, before = np.linalg.eigvalsh(H), np.linalg.eigvalsh(at_zero)
+    rank = int(np.count_nonzero(before > 8 * len(before) * np.finfo(np.float64).eps * before[-1]))
+    return bool(rank and d[-rank] < FLAT * before[-rank])
+
+
+def _hessian(anchor: Anchor, member: int) -> Array:
+    """A member's Hessian at no decay, pinned columns cut out."""
+    hessian = anchor.hessian(member)
+    assert isinstance(hessian, np.ndarray)
+    return anchor.members.decayed_hessian(hessian, 0.0, member, len(anchor.v))

@@ -241,7 +241,10 @@ class Anchor:
                 return triangle(H)
             except LinAlgError:
                 pass
-        return axes(H, metric, strength if np.isfinite(strength) else 0.0)
+        found = axes(H, metric, strength if np.isfinite(strength) else 0.0)
+        # Of equal eigenvalues any vectors may come: what is held has no part in what is not.
+        found.root[np.tile(members.held(np.array([decay]), np.array([member]))[0], c)] = 0.0
+        return found
 
     def test_curvature(self, member: int, step: Array) -> float:
         """½ stepᵀ H step over the test rows of a member, for a step (c, q) in the columns z."""

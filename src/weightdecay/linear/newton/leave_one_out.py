@@ -41,13 +41,13 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Products (rows × rows completed × coefficients) that may be formed for one decay.
-BUDGET = 2e9
+BUDGET = 4e7
 # Change of a predictor from which a row is completed where not all are.
-LARGE = 0.02
+LARGE = 0.1
 # The same of many rows, on which each has little hold, and how many are completed then at least.
 VERY_LARGE, FEWEST = 0.25, 16
 # Rows from which leverages are interpolated between decays half a decade apart.
-MANY = 5000
+MANY = 2000
 SPACING = 0.45
 # Rows whose models resist together and are solved one by one.
 RESISTING = 64
@@ -165,6 +165,11 @@ class LeaveOneOut:
         factor = anchor.factor(0, decay, anchor.hessian(0))
         return factor, paths.data.loss.curvature(paths.data.target, _predictors(paths.data, v))
 
+    def _free(self, decay: float, c: int) -> Array:
+        """1 for the coefficients (D,) that are not held at 0, which a row has no hold on either."""
+        held = self.paths.members.held(np.array([decay]), np.zeros(1, dtype=np.intp))[0]
+        return np.tile((~held).astype(np.float64), c)
+
     def _leverage(self, decay: float, v: Array) -> Array:
         """G_i (n, c, c) for the Hessian of the sum."""
         data, (c, q) = self.paths.data, v.shape
@@ -173,7 +178,8 @@ class LeaveOneOut:
         factor, _ = self._factor(decay, v)
         S = float(self.paths.members.weight[0])
         with threads_for(0.0 if v.size < 500 else math.inf):
-            inverse = factor.solve(np.eye(v.size)).reshape(c, q, c, q) / S
+            free = np.diag(self._free(decay, c))
+            inverse = factor.solve(free).reshape(c, q, c, q) / S
 
         def of_share(share: Share) -> Array:
             found = np.zeros((data.n, c, c))
@@ -229,7 +235,8 @@ class LeaveOneOut:
         factor, bend = self._factor(decay, v)
         Z = _extended(data, rows, q)
         # F⁻¹E_i of every row, (m, D, c).
-        toward = np.stack([factor.solve(np.kron(np.eye(c)[a][:, None], Z.T)).T / S for a in range(c)], axis=2)
+        free = self._free(decay, c)[:, None]
+        toward = np.stack([factor.solve(free * np.kron(np.eye(c)[a][:, None], Z.T)).T / S for a in range(c)], axis=2)
         weight = data.s[rows, None, None] * bend[rows]
         G = np.einsum("mkqb,mq->mkb", toward.reshape(len(rows), c, q, c), Z)
         middle = np.linalg.pinv(np.eye(c) - weight @ G) @ weight

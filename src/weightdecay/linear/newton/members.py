@@ -30,6 +30,8 @@ Mask = NDArray[np.bool_]
 
 # Share of a column's square that its variance must be to be one for certain.
 VARYING = 1e-10
+# Share of a column's mean that its deviation must be to be one for certain.
+ROUNDED = 1e-10
 
 
 @final
@@ -206,7 +208,8 @@ def members_of(
         if mapped is not None:
             first, second = _filled(data, mapped, first, second)
         variance = np.maximum(second - first**2, 0.0)
-        constant = variance <= VARYING * second
+        # Of columns that were centred what is left of a constant one is rounding, which varies.
+        constant = (variance <= VARYING * second) | (np.sqrt(variance) * data.unit <= ROUNDED * np.abs(data.middle))
         constant = _constant(data, cells, inside, constant) if constant.any() else constant
         if mapped is not None:
             constant = mapped.decide(constant)

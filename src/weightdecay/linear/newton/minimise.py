@@ -203,6 +203,12 @@ def _turn(out: Minimum, work: _Work, fresh: Index, before: Array) -> None:
     whole = work.length[fresh] == 1.0
     work.direction[fresh] = work.memory.direction(out.gradient[fresh], fresh, work.precondition)
     work.length[fresh] = 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        _look_ahead(out, work, fresh, before, whole)
+
+
+def _look_ahead(out: Minimum, work: _Work, fresh: Index, before: Array, whole: NDArray[np.bool_]) -> None:
+    """Sizes that take the length of the next step into account, and by what they fell."""
     reach = np.maximum(1.0, np.abs(out.V[fresh]).max(axis=1, initial=0.0))
     ahead = np.abs(work.direction[fresh]).max(axis=1, initial=0.0) / (work.step * reach)
     out.size[fresh] = np.maximum(out.size[fresh], np.where(np.isfinite(ahead), ahead, np.inf))
@@ -231,7 +237,7 @@ def _step(out: Minimum, work: _Work, open_: Index) -> Index:
     direction, length = work.direction, work.length
     move = length[open_, None] * direction[open_]
     trial = out.V[open_] + move
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         there, found = work.evaluate(trial, open_)
         before = np.einsum("md,md->m", out.gradient[open_], direction[open_])
         after = np.einsum("md,md->m", there, direction[open_])

@@ -166,7 +166,9 @@ def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
                     eta += v[:, p]
                 if data.offset is not None:
                     eta += data.offset[rows]
-                bend = data.loss.curvature(data.target[rows], eta) * s[:, None, None]
+                with np.errstate(over="ignore", invalid="ignore"):
+                    bend = data.loss.curvature(data.target[rows], eta) * s[:, None, None]
+                    bend = np.where(np.isfinite(bend), bend, 0.0)
                 _add(found[cell], part, bend, q > p)
         return found
 

@@ -261,6 +261,9 @@ class Paths:
         while True:
             found = self._solve(v[None], one, decays, Settings(PATIENCE, step=self.step), anchors=anchor)
             v, tried = found.V[0], tried + PATIENCE
+            if not math.isfinite(found.size[0]) and math.inf in self.known and tried <= PATIENCE:
+                # What was extrapolated is beyond float64: a start that is not.
+                v = self.known[math.inf].V[member].copy()
             poor = not found.converged[0] or found.ratio[0] > POOR
             if poor and member == 0:
                 self._anchor(decay, v)
@@ -297,6 +300,7 @@ class Paths:
     ) -> Solved:
         """Models from V (M, c, q), as many at a time as their factors are to be held."""
         found = Solved.nothing(len(member), self.shape)
+        V = np.where(self.members.held(decays, member)[:, None, :], 0.0, V)
         D = V[0].size
         size = max(1, HELD // (8 * D * (D if D <= FORMED else 2 * MANY_PAIRS)))
         order = np.lexsort((member, decays))

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from weightdecay.linear.design import Design
@@ -50,7 +51,7 @@ PATH_CALLS = 1e9
 L1_SPAN = (-4.5, 0.5)
 FARTHEST = 300.0
 # Rows up to which data of more columns than rows are turned to as many columns as rows.
-TURNED = 2500
+TURNED, TURNED_SPARSE = 2500, 400
 
 
 class Shell(Protocol):
@@ -152,7 +153,8 @@ class NewtonProblem:
     @property
     def turns(self) -> bool:
         """Whether models are sought as sums of rows."""
-        return self.rows.n_positive < self.rows.p and self.rows.n <= TURNED and self.shell.l1_ratio == 0
+        most = TURNED_SPARSE if sparse.issparse(self.rows.X) else TURNED
+        return self.rows.n_positive < self.rows.p and self.rows.n <= most and self.shell.l1_ratio == 0
 
     def asked(self, tol: float) -> Asked:
         """What courses are to do."""

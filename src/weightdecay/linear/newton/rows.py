@@ -100,7 +100,7 @@ def standardised(rows: Rows, loss: Loss, offset: Array | None, *, centred: bool)
         square = np.asarray(rows.X.multiply(rows.X).T @ s).ravel() / S
         first = np.asarray(rows.X.T @ s).ravel() / S
         unit = np.sqrt(np.maximum(square - first**2, 0.0)) if centred else np.sqrt(square)
-        unit = _positive(unit, np.sqrt(square))
+        unit = _positive(unit, 1e-7 * np.sqrt(square))  # a variance from squares has half the digits
         Z = sparse.csr_array(rows.X, dtype=np.float64, copy=True)
         Z.data /= unit[Z.indices]
         return Standardised(Z, y, s, offset, np.zeros(rows.p), unit, loss)
@@ -118,16 +118,16 @@ def standardised(rows: Rows, loss: Loss, offset: Array | None, *, centred: bool)
     unit = np.sqrt(second / S)
     if not np.isfinite(unit).all():
         raise OutOfRangeError
-    unit = _positive(unit, np.abs(middle) * 1e-14 if centred else unit)
+    unit = _positive(unit, 1e-14 * np.abs(middle))
     Z /= unit
     return Standardised(Z, y, s, offset, middle, unit, loss)
 
 
 def _positive(unit: Array, size: Array) -> Array:
-    """Units, 1 in place of what is nothing beside the size of the column."""
+    """Units, 1 in place of what is no more than rounding."""
     if not np.isfinite(unit).all():
         raise OutOfRangeError
-    return np.where(unit > 1e-14 * size, np.where(unit > 0, unit, 1.0), 1.0)
+    return np.where(unit > size, np.where(unit > 0, unit, 1.0), 1.0)
 
 
 @final
