@@ -1,4 +1,4 @@
-"""Laws of strengths tuned per group of columns of classifiers and counts: honest refits, one decay, and what is kept."""
+"""Laws of strengths per group of columns of classifiers and counts: honest refits, one decay, and what is kept."""
 
 from __future__ import annotations
 

@@ -239,6 +239,16 @@ def test_a_regression_of_counts_comes_back_as_it_was(decay: Any, tmp_path: Path)
         )
 
 
+@pytest.mark.parametrize("kind", [wd.LogisticRegression, wd.PoissonRegression])
+def test_at_the_end_of_a_pipeline_they_are_refitted_alike(kind: Any) -> None:
+    frame, code = table(k=2)
+    X, y = frame[["mass"]].with_columns(wave=pl.Series(np.sin(np.arange(len(code))) + code)).to_numpy(), code
+    due = wd.tune(kind(), X, y, decays=[0.01, 0.1], cv=4)
+    found = wd.tune(make_pipeline(StandardScaler(), kind()), X, y, decays=[0.01, 0.1], cv=4)
+    np.testing.assert_allclose(found.losses, due.losses, rtol=1e-7)
+    assert found.classes == due.classes and found.scoring == due.scoring
+
+
 def test_a_file_of_a_regression_is_as_it_was(tmp_path: Path) -> None:
     """No version that knows regressions alone is to take a classifier for one: the file has what it does not know."""
     model = wd.LinearRegression(decay=0.1).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 3.0])

@@ -279,9 +279,7 @@ class FoldSplit:
 
         return predict
 
-    def _scored(
-        self, solved: Solver, precisions: Array, decays: Array, scorer: Scorer, among: Array | None
-    ) -> HeldOut:
+    def _scored(self, solved: Solver, precisions: Array, decays: Array, scorer: Scorer, among: Array | None) -> HeldOut:
         """−score of every fold and decay, by a scikit-learn scorer on the test rows."""
         losses, status = [], exact(len(self.folds.repeat), len(decays))
         for fold, (_, test) in enumerate(self.folds.splits()):

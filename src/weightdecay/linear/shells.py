@@ -88,7 +88,7 @@ class NewtonShell(BaseEstimator):  # type: ignore[misc]
             if self.decay == "auto":
                 return None
             raise ValueError(f"decay={self.decay!r} is not known; give 'auto' or a number of at least 0")
-        if not isinstance(self.decay, Real) or not self.decay >= 0:
+        if not isinstance(self.decay, Real) or not float(self.decay) >= 0.0:
             raise ValueError(
                 f"decay={self.decay!r}: expected 'auto' or a number of at least 0; wd.convert turns other tools' units "
                 "into λ"

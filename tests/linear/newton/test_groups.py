@@ -149,9 +149,7 @@ def test_an_encoded_table(n: int, k: int) -> None:
             "age": [None if row % 5 == 1 else float(row % 11) for row in range(n)],
             "height": rng.standard_normal(n),
             "island": ["abc"[row % 3] if row % 7 else None for row in range(n)],
-            "words": [
-                " ".join(rng.choice(["red", "green", "blue", "grey", "pink", "tan", "sky"], 3)) for _ in range(n)
-            ],
+            "words": [" ".join(rng.choice(["red", "lime", "blue", "grey", "pink", "tan", "sky"], 3)) for _ in range(n)],
         }
     )
     _, encoded = encode(frame, text=("words",))
@@ -235,11 +233,11 @@ def test_leave_one_out_tunes_strengths_on_ten_folds_evenly_by_class() -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 4))
     y = np.where(X[:, 0] + rng.logistic(size=60) > 0, "yes", "no")
-    y[:7] = "rare"
+    y[:7] = "odd"
     s = (np.arange(60) != 20).astype(float)
     problem = wd.LogisticRegression(decay_groups={"a": [0]}).open(X, y, s)
     assert problem.group_folds(plan("loo", 60)).text == "7 stratified folds"
-    few = y != "rare"
+    few = y != "odd"
     tuning = wd.tune(wd.LogisticRegression(decay_groups={"a": [0]}), X[few], y[few], cv="loo", sample_weight=s[few])
     assert tuning.cv == "leave-one-out over 52 rows" and tuning.grouping.cv == "10 stratified folds"
     counts = wd.PoissonRegression(decay_groups={"a": [0]}).open(X, rng.poisson(np.exp(X[:, 0])))

@@ -186,9 +186,7 @@ def of_fold(data: Standardised, pair: tuple[Index, Index], number: int, asked: A
     cells = cells_of(np.repeat(np.array([0, 1], dtype=np.int32), [len(train), len(test)]), 2)
     part = data.ordered(order)
     sides = np.array([[True, False]]), np.array([[False, True]])
-    members = replace(
-        members_of(part, cells, sides, asked.design, [mapped], asked.l1_ratio), total=float(data.s.sum())
-    )
+    members = replace(members_of(part, cells, sides, asked.design, [mapped], asked.l1_ratio), total=float(data.s.sum()))
     paths = Paths(part, cells, members, asked.tol, asked.max_iter)
     return Course(paths, Direct(part, members, asked.centre), (number,), order)
 

@@ -34,7 +34,7 @@ def _training(paths: Paths, member: int) -> Iterator[Index]:
 
 
 def separates(paths: Paths, v: Array, member: int) -> bool:
-    """Whether a model (c, q) tells a member's training rows apart without exception: larger ones are then ever better."""
+    """Whether a model (c, q) tells all training rows of a member apart: larger ones are then ever better."""
     data, one = paths.data, np.array([member])
     return all(
         data.loss.separated(data.target[rows], predictors(data, paths.members, v[None], one, rows)[:, 0])
@@ -60,9 +60,7 @@ def _flattened(paths: Paths, v: Array, member: int) -> bool:
     """Whether the loss has lost next to all curvature in a direction that it had some in at no coefficients."""
     if v.size > FORMED:
         return False
-    H, at_zero = (
-        _hessian(paths.own_anchor(one, member, 0.0), member) for one in (v, paths.known[math.inf].V[member])
-    )
+    H, at_zero = (_hessian(paths.own_anchor(one, member, 0.0), member) for one in (v, paths.known[math.inf].V[member]))
     d, before = np.linalg.eigvalsh(H), np.linalg.eigvalsh(at_zero)
     rank = int(np.count_nonzero(before > 8 * len(before) * np.finfo(np.float64).eps * before[-1]))
     return bool(rank and d[-rank] < FLAT * before[-rank])

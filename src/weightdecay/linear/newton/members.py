@@ -5,8 +5,8 @@ A model of a member has coefficients v (c, q) of the columns z, the intercept la
     R(v) = ½ Σ_j Q_j v_j²,    Q_j = p_j (deviation of the member's column/unit of z)²,
 
 so λ Q v is what decay adds to the gradient, and λ Q to the diagonal of the Hessian (`decayed_gradient`,
-`decayed_hessian`). Of an L1 share ρ these are (1 − ρ) times as much, and Σ_j λ ρ √(p_j Q_j) |v_j| comes on top. A member whose encoding differs from that of all rows has columns of its own, which are a linear map
-of z (`fold_maps`).
+`decayed_hessian`). Of an L1 share ρ these are (1 − ρ) times as much, and Σ_j λ ρ √(p_j Q_j) |v_j| comes on top. A
+member whose encoding differs from that of all rows has columns of its own, which are a linear map of z (`fold_maps`).
 """
 
 from __future__ import annotations
@@ -218,7 +218,8 @@ def members_of(
         D, E = roles.decayed, roles.exempt
         Q[f, D] = (roles.scale / data.unit[D]) ** 2
         left_out = np.ones(data.p, dtype=bool)
-        left_out[D] = left_out[E] = False
+        left_out[D] = False
+        left_out[E] = constant[E] & (second[E] <= VARYING**2)  # columns of zeros, which nothing is known of
         pinned[f, : data.p] = left_out
         reach[f, D] = data.unit[D] * np.sqrt(own.decay_weights[D]) / roles.scale
         if not design.standardize:

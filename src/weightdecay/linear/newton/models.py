@@ -74,6 +74,7 @@ def _freedom(course: Course, decay: float, v: Array) -> float:
         return math.nan
     anchor = paths.anchor_near(decay, v)
     H = anchor.hessian(0)
+    assert isinstance(H, np.ndarray)
     if paths.members.l1_ratio and 0 < decay < math.inf:
         return _sparse_freedom(course, decay, v, H)
     factor = anchor.factor(0, decay, H)

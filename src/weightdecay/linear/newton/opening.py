@@ -199,7 +199,7 @@ def _check_parameters(estimator: Any) -> None:
             raise ValueError(f"{name}={given!r}: expected True or False")
     if estimator.solver not in SOLVERS:
         raise ValueError(f"solver={estimator.solver!r} is not known; give one of {', '.join(map(repr, SOLVERS))}")
-    if not isinstance(estimator.l1_ratio, Real) or not 0 <= estimator.l1_ratio <= 1:
+    if not isinstance(estimator.l1_ratio, Real) or not 0.0 <= float(estimator.l1_ratio) <= 1.0:
         raise ValueError(
             f"l1_ratio={estimator.l1_ratio!r}: expected a number from 0 (weight decay) to 1 (lasso), the share of the "
             "1-norm"

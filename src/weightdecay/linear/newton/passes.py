@@ -26,6 +26,8 @@ HESSIAN_NUMBERS = 2**19
 class Gradients:
     """Of M models: gradients (M, c, q) of the mean training loss, sums over the test rows of loss and its gradient.
 
+    Of sparse columns the latter is left out, and (M, 0).
+
     ``test_loss`` is of shape (M,), ``test_gradient`` (M, c, q); both are zeros for members without test rows.
     """
 
@@ -50,6 +52,8 @@ def gradients(data: Standardised, cells: Cells, members: Members, V: Array, memb
     M, c, q = V.shape
     p = data.p
     wide = members.wide(V, member)
+    if data.sparse:
+        return _of_sparse(data, cells, members, wide, member)
     places = []
     for cell in range(cells.count):
         training, testing = members.train[member, cell], members.test[member, cell]
@@ -71,6 +75,43 @@ def gradients(data: Standardised, cells: Cells, members: Members, V: Array, memb
         first.loss += other.loss
     train = members.back(first.train, member) / members.weight[member][:, None, None]
     return Gradients(train, members.back(first.test, member), first.loss)
+
+
+def _of_sparse(data: Standardised, cells: Cells, members: Members, wide: Array, member: Index) -> Gradients:
+    """The same of sparse columns, whose products are the cheaper the fewer they are: one for all cells."""
+    M, c, q = wide.shape
+    p = data.p
+    W = np.ascontiguousarray(wide[:, :, :p].reshape(M * c, p).T)
+    outside = np.zeros((M, 1), dtype=bool)
+    training = np.concatenate([members.train[member], outside], axis=1).T[cells.label].astype(np.float64)
+    testing = np.concatenate([members.test[member], outside], axis=1).T
+
+    def of_share(share: Share) -> _Sums:
+        rows, part = data.share(share)
+        s, target = data.s[rows], data.target[rows]
+        eta = np.asarray(part @ W).reshape(len(s), M, c)
+        if q > p:
+            eta += wide[:, :, p]
+        if data.offset is not None:
+            eta += data.offset[rows][:, None, :]
+        loss = np.zeros(M)
+        for cell in range(cells.count):
+            asked = np.flatnonzero(testing[cell])
+            if len(asked):
+                own = np.flatnonzero(cells.label[rows] == cell)
+                loss[asked] += s[own] @ data.loss.value(target[own], eta[own][:, asked])
+        slope = data.loss.slope(target, eta) * (s[:, None] * training[rows])[:, :, None]
+        flat = slope.reshape(len(s), M * c)
+        found = np.asarray(part.T @ flat)
+        both = np.concatenate([found, flat.sum(axis=0)[None]]) if q > p else found
+        return _Sums(np.ascontiguousarray(both.T).reshape(M, c, q), np.zeros(0), loss)
+
+    first, *others = shared_out(of_share, data.n, 16 * wide.size)
+    for other in others:
+        first.train += other.train
+        first.loss += other.loss
+    train = members.back(first.train, member) / members.weight[member][:, None, None]
+    return Gradients(train, np.zeros((M, 0)), first.loss)
 
 
 def _of_cell(
@@ -107,9 +148,7 @@ def _of_cell(
     sums.test[active[testing]] += G[testing]
 
 
-def bent(
-    data: Standardised, cells: Cells, members: Members, places: tuple[Array, Array], member: Index
-) -> Array:
+def bent(data: Standardised, cells: Cells, members: Members, places: tuple[Array, Array], member: Index) -> Array:
     """Hessians of the mean training loss at models V (M, c, q), times directions of the same shape, in one pass.
 
     Parameters

@@ -40,6 +40,8 @@ CLOSER, CLOSER_FAR = 0.24, 0.6
 POOR = 0.12
 # Evaluations before the Hessian is renewed at the place that was reached.
 PATIENCE = 4
+# Coefficients up to which factors are formed by one thread.
+ALONE = 1200
 # Products of a Hessian that is formed without thinking twice.
 CHEAP = 2e9
 # New Hessians in search of a model without decay: a few lead to it, and none where there is none.
@@ -80,6 +82,10 @@ class Paths:
     def step(self) -> float:
         """The step that counts as none: the finer, the smaller the gradient that does."""
         return STEP * min(1.0, self.tol / 1e-8)
+
+    def _settings(self, most: int) -> Settings:
+        """How far to go; of sparse columns no test gradient is known, by which losses follow an unseen step."""
+        return Settings(most, step=self.step, trust=not self.data.sparse)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -131,7 +137,8 @@ class Paths:
                 continue
             if abs(self._nearest(float(decay)).place - math.log10(decay)) > RENEWED:
                 self._anchor(float(decay), start[0])
-            found = self._solve(start, every, np.full(F, decay), Settings(LONG * self.max_iter, MANY_PAIRS))
+            settings = Settings(LONG * self.max_iter, MANY_PAIRS, trust=False, step=10 * self.step)
+            found = self._solve(start, every, np.full(F, decay), settings)
             self._keep(float(decay), found)
             self.known[float(decay)].put(every, found)
 
@@ -247,7 +254,7 @@ class Paths:
 
     def together(self, V: Array, member: Index, decays: Array, expected: Array | None = None) -> Solved:
         """Models from V (M, c, q): together, and those that resist one by one."""
-        found = self._solve(V, member, decays, Settings(3 * PATIENCE, step=self.step), expected)
+        found = self._solve(V, member, decays, self._settings(3 * PATIENCE), expected)
         for place in np.flatnonzero(~found.converged):
             alone = self._newton(found.V[place], float(decays[place]), int(member[place]))
             found.put(int(place), alone, 0)
@@ -259,7 +266,7 @@ class Paths:
         anchor = None if member == 0 else self.own_anchor(v, member, decay)
         tried = 0
         while True:
-            found = self._solve(v[None], one, decays, Settings(PATIENCE, step=self.step), anchors=anchor)
+            found = self._solve(v[None], one, decays, self._settings(PATIENCE), anchors=anchor)
             v, tried = found.V[0], tried + PATIENCE
             if not math.isfinite(found.size[0]) and math.inf in self.known and tried <= PATIENCE:
                 # What was extrapolated is beyond float64: a start that is not.
@@ -313,7 +320,8 @@ class Paths:
                 key = id(anchor), int(member[one])
                 if key not in hessians:
                     hessians[key] = anchor.hessian(key[1])
-                with threads_for(float(D) ** 3):
+                # The threads of a BLAS that wait for each other are worth their while in large factors only.
+                with threads_for(0.0 if D <= ALONE or D > FORMED else math.inf):
                     factors.append(self.local(anchor, key[1], float(decays[one]), hessians[key]))
             guess = None if expected is None else expected[part]
             ended = self._minimise(V[part], member[part], decays[part], (factors, settings, guess))

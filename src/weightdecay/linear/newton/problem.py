@@ -220,6 +220,7 @@ class NewtonProblem:
             positive=None if weight is None or weight.all() else weight > 0,
             classes=self.classes,
             fold_work=self._fold_work,
+            l1_ratio=float(self.shell.l1_ratio),
             grouping=self.grouping,
         )
 
@@ -378,4 +379,6 @@ class NewtonProblem:
             found = newton_findings(self)
         if self.strata is None:
             return found
-        return found + label_findings(self.classes, np.bincount(self.strata[self.rows.s > 0], minlength=len(self.classes)))
+        return found + label_findings(
+            self.classes, np.bincount(self.strata[self.rows.s > 0], minlength=len(self.classes))
+        )

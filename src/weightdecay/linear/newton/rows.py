@@ -68,6 +68,15 @@ class Standardised:
         offset = None if self.offset is None else self.offset[order]
         return replace(self, Z=self.Z[order], target=self.target[order], s=self.s[order], offset=offset)
 
+    def share(self, share: Share) -> tuple[slice, Any]:
+        """A worker's rows of sparse columns, kept, since taking them costs as much as a product."""
+        number, of = share
+        kept: dict[Share, tuple[slice, Any]] = vars(self).setdefault("_shares", {})
+        if share not in kept:
+            rows = slice(self.n * number // of, self.n * (number + 1) // of)
+            kept[share] = rows, taken(self, rows) if of > 1 else self.Z
+        return kept[share]
+
     def narrowed(self, columns: Index, v: Array) -> Standardised:
         """Some of the columns, dense, beside what a model v (c, q) of all predicts."""
         eta = np.asarray(self.Z @ v[:, : self.p].T) + (v[:, self.p] if v.shape[1] > self.p else 0.0)

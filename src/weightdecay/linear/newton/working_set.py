@@ -39,7 +39,7 @@ def sparse_models(paths: Paths, decay: float, start: Array, before: float) -> So
     """
     F, (c, q) = paths.members.count, paths.shape
     every = np.arange(F)
-    thresholds = np.stack([paths.members.kinks(decay, m, c).reshape(c, q) for m in every])
+    thresholds = np.stack([paths.members.kinks(decay, int(m), c).reshape(c, q) for m in every])
     last = thresholds * (min(before, 1.5 * decay) / decay)
     gradient = np.abs(paths.gradients(start, every).train)
     free = (thresholds == 0) & ~paths.members.pinned[:, None, :]
