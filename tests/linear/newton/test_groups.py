@@ -93,12 +93,12 @@ def check_gradient(loss: NewtonGroups, thetas: Any = THETAS) -> None:
 
 def check_value(problem: NewtonProblem, loss: NewtonGroups, folds: Folds, thetas: Any = THETAS) -> None:
     """Against the engine's own losses with the decay weights that the strengths are."""
-    groups = problem.column_groups
-    assert groups is not None
+    columns = problem.column_groups
+    assert columns is not None
     for theta in map(np.array, thetas):
-        strengths = groups.strengths(theta)
+        strengths = columns.strengths(theta)
         untold = Grouping((), 1.0, 1.0, 1.0, 0.0, "", 0, True)
-        weighted = problem.weighted(groups.decay_weights(strengths), untold)
+        weighted = problem.weighted(columns.decay_weights(strengths), untold)
         decay = float(np.exp(theta[0]) / strengths[0])
         engine = weighted.split(folds).held_out(np.array([decay]))
         assert loss.value_and_gradient(theta)[0] == pytest.approx(float(engine.mean[0]), rel=1e-7)
@@ -154,9 +154,9 @@ def test_an_encoded_table(n: int, k: int) -> None:
     )
     _, encoded = encode(frame, text=("words",))
     y = np.arange(n) % k + (np.arange(n) % 4 == 0) * (frame["height"].to_numpy() > 0)
-    groups = {"first": ["age", "island = a"], "words": ["words"]}
-    problem = wd.LogisticRegression(decay_groups=groups).open(encoded, y % k)
-    assert problem.turns == (n == 12)
+    named = {"first": ["age", "island = a"], "words": ["words"]}
+    problem = wd.LogisticRegression(decay_groups=named).open(encoded, y % k)
+    assert groups.by_rows(problem) == (n == 12)
     loss, folds = loss_of(problem, 4)
     check_gradient(loss)
     check_value(problem, loss, folds)
@@ -177,8 +177,8 @@ def test_columns_that_a_fold_makes_constant() -> None:
 def test_kernels_and_columns_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Data of more columns than rows both ways, where no column says more than another, and at the bounds."""
     both = []
-    for turns in (True, False):
-        monkeypatch.setattr(NewtonProblem, "turns", turns)
+    for through_rows in (True, False):
+        monkeypatch.setattr(groups, "by_rows", lambda problem, answer=through_rows: answer)
         both.append(loss_of(opened(30, 36, 3), 3)[0])
     (low, high), (other_low, _) = (one.bounds for one in both)
     np.testing.assert_allclose(low, other_low, atol=2.0)
@@ -259,6 +259,9 @@ def test_more_coefficients_than_hessians_are_formed_of(monkeypatch: pytest.Monke
         "20 that second derivatives are formed of; give decay_weights, or fewer columns"
     )
     opened(*TALL, 2)
+    # Of more columns than rows the rows count.
+    monkeypatch.setattr(groups, "FORMED", 25)
+    assert groups.by_rows(opened(*WIDE, 2, sparse=True))
 
 
 def test_kernels_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from weightdecay.linear.design import Design, Roles
 from weightdecay.linear.fold_maps import FoldMap
@@ -22,11 +23,14 @@ from weightdecay.linear.newton.members import Members, members_of
 from weightdecay.linear.newton.paths import Paths
 from weightdecay.linear.newton.rows import Standardised, cells_of
 from weightdecay.linear.rows import OutOfRangeError, Rows, column_blocks
-from weightdecay.linear.spectrum import rounding
+from weightdecay.linear.spectrum import rank_tolerance, rounding
 from weightdecay.tuning.folds import Partition
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+
+# Numbers up to which wide rows are decomposed themselves.
+DECOMPOSED = 2_000_000
 
 # Tolerance of gradients in folds.
 FOLD_TOL = 1e-8
@@ -284,17 +288,33 @@ def wide_fold(wide: Wide, pair: tuple[Index, Index], asked: Asked, mapped: FoldM
 def turned(wide: Wide, pair: tuple[Index, Index], number: int, asked: Asked, mapped: FoldMap | None) -> Course:
     """One training set of wide data, and the rows it is tested on."""
     fold = wide_fold(wide, pair, asked, mapped)
-    m, K = len(fold.train), fold.kernel(np.arange(len(fold.roles.decayed)))
-    d, U = np.linalg.eigh(K[:m, :m])
-    kept = d > rounding(d)
-    root = np.sqrt(d[kept])
-    weights = U[:, kept] / root
-    A = np.concatenate([U[:, kept] * root, K[m:, :m] @ weights])
+    m = len(fold.train)
+    A, weights = _by_rows(fold) if len(fold.order) * fold.rows.p <= DECOMPOSED else _by_kernel(fold)
     s = fold.rows.s[fold.train]
     size = np.sqrt(s @ A[:m] ** 2 / float(s.sum()))
     size = np.where(size > 0, size, 1.0)
     units = Turned(fold.rows, fold.mean, fold.roles, weights / size, fold.train, fold.unit, mapped, asked.centre)
     return Course(fold.paths(A, asked, size), units, (number,), fold.order)
+
+
+def _by_rows(fold: WideFold) -> tuple[Array, Array]:
+    """U√d of training and test rows (m, r), and U/√d: by the singular values of the rows, with all their digits."""
+    D, m = fold.roles.decayed, len(fold.train)
+    part = fold.rows.X[:, D][fold.order] if sparse.issparse(fold.rows.X) else fold.rows.X[np.ix_(fold.order, D)]
+    Z = (np.asarray(part.toarray() if sparse.issparse(part) else part) - fold.mean[D]) / fold.roles.scale
+    U, root, Vt = np.linalg.svd(Z[:m], full_matrices=False)
+    kept = root > rank_tolerance(m, len(D)) * root.max(initial=0.0)
+    return np.concatenate([U[:, kept] * root[kept], Z[m:] @ Vt[kept].T]), U[:, kept] / root[kept]
+
+
+def _by_kernel(fold: WideFold) -> tuple[Array, Array]:
+    """The same by the eigenvalues of the kernel, which has half the digits and is as small as the rows are few."""
+    m, K = len(fold.train), fold.kernel(np.arange(len(fold.roles.decayed)))
+    d, U = np.linalg.eigh(K[:m, :m])
+    kept = d > rounding(d)
+    root = np.sqrt(d[kept])
+    weights = U[:, kept] / root
+    return np.concatenate([U[:, kept] * root, K[m:, :m] @ weights]), weights
 
 
 def _scales(rows: Rows, train: Index, design: Design, mapped: FoldMap | None) -> tuple[Array, Roles]:

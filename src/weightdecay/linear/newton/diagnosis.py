@@ -11,6 +11,7 @@ from scipy import sparse
 
 from weightdecay.linear.diagnostics import STABILITY_FOLDS, few_folds
 from weightdecay.linear.newton.split import NewtonSplit
+from weightdecay.linear.newton.uncertainty import coefficient_stds
 from weightdecay.linear.rows import Rows, row_blocks
 from weightdecay.records.class_diagnostics import ClassDiagnostics
 from weightdecay.tuning.class_summary import summarise_classes
@@ -47,8 +48,10 @@ def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tupl
     coef, intercept = whole.coef.reshape(shape), whole.intercept.reshape(shape[:2])
     free = len(asked) > 1 and bool(np.isfinite(coef[1]).all())
     every = np.stack(coefs)
-    weight = np.ldexp(s[known], problem.scaling.weight_exponent)
+    weight = problem.judge.weights(known)  # without those of classes: shares are of rows
     spread = every.std(axis=0, ddof=1) if len(every) > 1 else np.full(shape[1:], np.nan)
+    with problem.working():
+        stds = coefficient_stds(problem, decay) or (None, None)
     found = ClassDiagnostics(
         decay=decay,
         classes=problem.classes,
@@ -64,6 +67,8 @@ def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tupl
         folds=folds.text,
         held_out=summarise_classes(predicted[known], problem.rows.Y[known, 0], weight),
         columns=problem.columns,
+        posterior_std=stds[0],
+        sandwich_std=stds[1],
     )
     return (found,)
 

@@ -22,6 +22,8 @@ Index = NDArray[np.intp]
 RUNNING = 0.1
 # Share of its curvature that is left of a direction in which models run away.
 FLAT = 1e-9
+# Predictors up to which no row's curvature has gone.
+MODEST = 12.0
 # Rows whose predictors are looked at together.
 SOME = 4096
 
@@ -44,9 +46,12 @@ def separates(paths: Paths, v: Array, member: int) -> bool:
 
 def runs_away(paths: Paths, v: Array, member: int) -> bool:
     """Whether a Newton step still moves predictors though the gradient has gone: there is no minimum."""
+    one, data = np.array([member]), paths.data
+    reached = (np.abs(predictors(data, paths.members, v[None], one, rows)).max() for rows in _training(paths, member))
+    if max(map(float, reached), default=0.0) < MODEST:
+        return False
     if separates(paths, v, member):
         return True
-    one = np.array([member])
     train = paths.gradient(v, member)[None]
     gradient = paths.members.decayed_gradient(train, v[None], np.zeros(1), one)
     anchor = paths.own_anchor(v, member, 0.0)

@@ -134,7 +134,11 @@ class CourseGroups:
         strength = np.ones(len(self.member))
         found = self._gradients(members, V, self.member)
         train = members.decayed_gradient(found.train, V, strength, self.member)
-        adjoint = self._adjoints(members, V, np.where(self.held, 0.0, found.test), factors)
+        test = found.test
+        if self.paths.data.sparse:  # these are read for one side at a time
+            others = replace(members, train=members.test, weight=np.ones_like(members.weight))
+            test = self._gradients(others, V, self.member).train
+        adjoint = self._adjoints(members, V, np.where(self.held, 0.0, test), factors)
         pull = members.strength(strength, self.member)[:, None] * members.Q[self.member]
         each = -np.einsum("fcq,fq,fcq->fq", adjoint, pull, V)[:, : len(self.label)]
         slope = np.zeros((len(V), len(log_decays)))

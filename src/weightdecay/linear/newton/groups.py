@@ -64,14 +64,18 @@ def check_groups(problem: NewtonProblem, estimator: Any) -> None:
     """
     check_l1(estimator)
     rows, c = problem.rows, problem.loss.outputs
-    if problem.turns and c * (rows.n_positive + np.count_nonzero(problem.design.decay_weights == 0)) <= FORMED:
-        return
-    if c * rows.p > FORMED:
+    if c * rows.p > FORMED and not by_rows(problem):
         count = f"{rows.p:,} columns" + (f" and {c} classes" if c > 1 else "")
         raise ValueError(
             f"decay_groups is not available for {count} in {rows.n_positive:,} rows, whose {c * rows.p:,} coefficients "
             f"are more than the {FORMED:,} that second derivatives are formed of; give decay_weights, or fewer columns"
         )
+
+
+def by_rows(problem: NewtonProblem) -> bool:
+    """Whether models are sought as sums of rows, through a kernel per group: any number of columns is one then."""
+    rows, exempt = problem.rows, int(np.count_nonzero(problem.design.decay_weights == 0))
+    return rows.n_positive < rows.p and problem.loss.outputs * (rows.n + exempt) <= FORMED
 
 
 def group_folds(problem: NewtonProblem, folds: Folds) -> Folds:
@@ -90,7 +94,7 @@ def group_loss(problem: NewtonProblem, groups: ColumnGroups, folds: Folds) -> Gr
     problem.check_folds(folds)
     asked, maps, start = problem.asked(FOLD_TOL), fold_maps(problem.rows, folds), 0
     count = np.bincount(groups.label[groups.label >= 0], minlength=len(groups.names)).astype(np.float64)
-    if problem.turns:
+    if by_rows(problem):
         pairs = [(train, test) for train, test in folds.splits()]
         return NewtonGroups(problem, kernel_groups(problem.wide, pairs, asked, maps, groups.label), count)
     parts: list[Part] = []
@@ -129,7 +133,7 @@ class NewtonGroups:
     @cached_property
     def bounds(self) -> tuple[Array, Array]:
         """Log decays between which the loss changes; models are found from the upper ones down to the lower ones."""
-        with self.problem.working():
+        with self.problem.working(), np.errstate(over="ignore", invalid="ignore"):
             found = [one.sizes(len(self.count)) for one in self.each]
             mean, most = (np.concatenate([one[at] for one in found]).max(axis=0) for at in (0, 1))
             low, high = box(mean, self.count)

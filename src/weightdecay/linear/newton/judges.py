@@ -24,6 +24,10 @@ class OfClasses:
     classes: NDArray[Any]
     weight: Array | None
 
+    def weights(self, rows: Index) -> Array:
+        """Sample weights of some rows."""
+        return np.ones(len(rows)) if self.weight is None else self.weight[rows]
+
     def __call__(self, scorer: Scorer, rows: Index, means: Array) -> Array:
         """−score (L,)."""
         from weightdecay.tuning.scoring import losses_of_probabilities
@@ -45,6 +49,10 @@ class OfMeans:
     X: Any
     y: Array
     weight: Array | None
+
+    def weights(self, rows: Index) -> Array:
+        """Sample weights of some rows."""
+        return np.ones(len(rows)) if self.weight is None else self.weight[rows]
 
     def __call__(self, scorer: Scorer, rows: Index, means: Array) -> Array:
         """−score (L,)."""

@@ -159,9 +159,10 @@ def minimise(
     """
     M, D = V.shape
     V = V.copy()
-    gradient, found = evaluate(V, np.arange(M))
     ratio = np.full(M, np.nan) if expected is None else expected.copy()
-    size = measure(gradient, np.arange(M))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient, found = evaluate(V, np.arange(M))
+        size = measure(gradient, np.arange(M))
     out = Minimum(V, gradient, np.zeros((M, D)), size, ratio, np.ones(M, dtype=np.intp), np.zeros(M, dtype=bool))
     out.found = {one: (found, one) for one in range(M)}
     memory = _Memory.of(M, D, settings.memory)

@@ -46,7 +46,7 @@ SMALL = 1e6
 # Decades of λ around the mean curvature: nothing shrinks to everything shrinks.
 SPAN = (-6.0, 1.5)
 # What the calls for the path of a training set cost, in operations of matrix products.
-PATH_CALLS = 1e9
+PATH_CALLS = 6e9
 # The same of an L1 part, about the least λ that leaves no coefficient.
 L1_SPAN = (-4.5, 0.5)
 FARTHEST = 300.0
@@ -79,6 +79,10 @@ class Shell(Protocol):
 
 class Judge(Protocol):
     """How a scorer is applied to what a loss predicts."""
+
+    def weights(self, rows: Index) -> Array:
+        """Sample weights of some rows, without those of classes."""
+        ...
 
     def __call__(self, scorer: Scorer, rows: Index, means: Array) -> Array:
         """−score (L,) of predictions (m, L, k) of some rows."""
@@ -164,7 +168,7 @@ class NewtonProblem:
         """The folds of a plan, those that share Hessians together."""
         D = self.loss.outputs * self.rows.p
         small = self.rows.n * D <= SMALL
-        asked = self.asked(min(FOLD_TOL, self.shell.tol) if small else FOLD_TOL)
+        asked = self.asked(min(FOLD_TOL, 0.1 * self.shell.tol) if small else FOLD_TOL)
         maps, pairs = fold_maps(self.rows, folds), list(folds.splits())
         if self.turns or (D <= FORMED and self.rows.n_positive < SHARED * D):
             each = enumerate(zip(pairs, maps, strict=True))

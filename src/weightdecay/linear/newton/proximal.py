@@ -72,7 +72,8 @@ def minimise_kinked(V: Array, evaluate: Evaluate, kinks: list[Kinks], settings: 
     """Minimise M problems from V (M, D); see `weightdecay.linear.newton.minimise.minimise`."""
     M, D = V.shape
     V, every = V.copy(), np.arange(M)
-    gradient, found = evaluate(V, every)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient, found = evaluate(V, every)
     size = np.array([one.size(v, g) for one, v, g in zip(kinks, V, gradient, strict=True)])
     none = np.zeros(M, dtype=bool)
     out = Minimum(V, gradient, np.zeros((M, D)), size, np.full(M, np.nan), np.ones(M, dtype=np.intp), none)
