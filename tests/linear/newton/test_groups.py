@@ -275,3 +275,16 @@ def test_a_fold_without_a_class_is_refused() -> None:
     shell = wd.LogisticRegression(decay_groups={"a": [0]}, cv=TimeSeriesSplit(2))
     with pytest.raises(ValueError, match="fold 0 trains on no row of class '1'"):
         shell.fit(X, np.arange(12) // 6)
+
+
+def test_a_loss_that_is_corrected_stays_a_loss() -> None:
+    """Where folds can be separated adjoints are ill-conditioned: no strengths may be told a loss below 0."""
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    model = wd.LogisticRegression(decay_groups={"worst": list(range(20, 30))}).fit(X, y)
+    assert model.tuning_ is not None
+    grouping = model.tuning_.grouping
+    assert grouping is not None
+    assert 0.0 < grouping.loss <= grouping.single_loss
+    assert model.tuning_.mean.min() == pytest.approx(grouping.loss, rel=1e-3)

@@ -35,6 +35,8 @@ RENEWALS = 6
 SOLVED, MOST = 1e-8, 400
 # Numbers of models that are kept to start from, and models at least.
 KEPT, FEWEST = 2**22, 8
+# Share of the right-hand side that conjugate gradients may leave, and of a loss that may be corrected.
+ASTRAY, CORRECTION = 1e-3, 1e-2
 
 
 @final
@@ -145,7 +147,9 @@ class CourseGroups:
         inside = self.label >= 0
         for f, row in enumerate(each):
             slope[f] = np.bincount(self.label[inside], row[inside], len(log_decays))
-        loss = found.test_loss - np.einsum("fcq,fcq->f", adjoint, train)
+        # What is left of the gradients moves the losses by so much; where that is no small part it is no correction.
+        left = np.einsum("fcq,fcq->f", adjoint, train)
+        loss = np.where(np.abs(left) <= CORRECTION * np.abs(found.test_loss), found.test_loss - left, math.inf)
         return HeldOutSums(loss, slope, members.test_weight[self.member])
 
     def visit(self, log_decays: Array) -> None:
@@ -259,7 +263,21 @@ class CourseGroups:
             before, size = size, np.einsum("fd,fd->f", residual, closer)
             size = np.where(along > 0, size, 0.0)
             direction = closer + (size / np.where(before > 0, before, 1.0))[:, None] * direction
-        return found.reshape(shape)
+        return self._checked(members, V, right, found.reshape(shape))
+
+    def _checked(self, members: Members, V: Array, right: Array, found: Array) -> Array:
+        """The solutions, anew by the true Hessians where conjugate gradients have lost their way."""
+        left = right - self._bent(members, V, found, self.member).reshape(right.shape)
+        with np.errstate(invalid="ignore"):
+            lost = ~(np.abs(left).max(axis=(1, 2)) <= ASTRAY * np.abs(right).max(axis=(1, 2)))
+        for f in np.flatnonzero(lost):
+            member, wide = int(self.member[f]), members.wide(V[f][None], self.member[[f]])[0]
+            anchor = Anchor(self.paths.data, self.paths.cells, members, 0.0, wide)
+            self.passes += 1
+            found[f] = (
+                anchor.factor(member, 1.0, anchor.hessian(member)).solve(right[f].ravel()).reshape(right[f].shape)
+            )
+        return found
 
     def _bent(self, members: Members, V: Array, directions: Array, member: Index) -> Array:
         """Hessians of the objectives times directions, (M, D)."""
