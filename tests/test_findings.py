@@ -250,6 +250,15 @@ def alike_labels(fires: bool) -> wd.Tuning:
     return classified(["yes", "Yes" if fires else "no"] * (N // 2))
 
 
+def separable(fires: bool) -> wd.Tuning:
+    """Classes on two sides of a plane, or with a row on the wrong one."""
+    X, _ = data()
+    y = (X[:, 0] > 0.3).astype(int)
+    if not fires:
+        y[int(np.argmax(X[:, 0]))] = 0
+    return wd.tune(wd.LogisticRegression(), X, y, decays=[0.001, 0.1])
+
+
 def untrue(fires: bool) -> wd.Tuning:
     """Probabilities that the decay given pulls together, or hardly more than chance would."""
     rng = np.random.default_rng(6)
@@ -285,6 +294,7 @@ CASES: dict[str, Case] = {
     "WD023": far_apart,
     "WD024": unsure_groups,
     "WD027": untrue,
+    "WD028": separable,
 }
 
 

@@ -306,7 +306,7 @@ def fold_work(rows: Rows, side: str) -> float:
     """Operations, roughly, that one more training set of many costs, told by the name of the side."""
     n, p = float(rows.n), float(rows.p + rows.t)
     if side == "krylov":
-        return 5000.0 * float(rows.X.nnz)  # some hundred products with X and its transpose, bound by memory
+        return max(5000.0 * float(rows.X.nnz), 1e11)  # some hundred products with X, and memory for all of them
     if side == "kernel":
         return CALLS + n * n * p + 10.0 * n**3
     if side == "active set":

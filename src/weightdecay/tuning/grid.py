@@ -31,7 +31,7 @@ EXTENSION = 2  # decades added at an edge
 MAX_ROUNDS = 16
 FARTHEST = 305  # powers of ten beyond which floats end
 NOTHING = 1e-24  # share of infinite decay's loss below which the loss of no decay is rounding: the fit is exact
-PERFECT = 1e-6  # the same of a loss that only falls, where no decay has no model
+PERFECT = 1e-9  # the same of a loss that only falls, where no decay has no model
 UNBOUNDED = 8  # decades below the candidates to which such a loss is followed
 SAME = 1e-6  # relative difference at which an edge has reached its limit, no decay or infinite decay
 
