@@ -46,9 +46,9 @@ BUDGET = 4e7
 LARGE = 0.1
 # The same of many rows, on which each has little hold, and how many are completed then at least.
 VERY_LARGE, FEWEST = 0.25, 16
-# Rows from which leverages are interpolated between decays half a decade apart.
+# Rows from which leverages are interpolated between decays that far apart in decades.
 MANY = 2000
-SPACING = 0.45
+SPACING = 0.75
 # Rows whose models resist together and are solved one by one.
 RESISTING = 64
 # Evaluations for the models without one row.
@@ -158,10 +158,11 @@ class LeaveOneOut:
         nodes = [one for one in order.tolist() if one in known]
         return [known[one] if one in known else _between(one, decays, known, nodes) for one in range(len(decays))]
 
-    def _factor(self, decay: float, v: Array) -> tuple[Factor, Array]:
-        """Of the Hessian of the mean at a model, and the curvatures (n, c, c) there."""
+    def _factor(self, decay: float, v: Array, *, near: bool = False) -> tuple[Factor, Array]:
+        """Of the Hessian of the mean at a model, or near it, and the curvatures (n, c, c) there."""
         paths = self.paths
         anchor = Anchor(paths.data, paths.cells, paths.members, 0.0, v)
+        anchor = paths.nearest(decay) if near else anchor
         factor = anchor.factor(0, decay, anchor.hessian(0))
         return factor, paths.data.loss.curvature(paths.data.target, _predictors(paths.data, v))
 
@@ -232,7 +233,7 @@ class LeaveOneOut:
         """Which of some rows' own problems were solved, and the rows' predictors (m, c) there."""
         paths, data = self.paths, self.paths.data
         (c, q), S, members = v.shape, float(self.paths.members.weight[0]), self.paths.members
-        factor, bend = self._factor(decay, v)
+        factor, bend = self._factor(decay, v, near=data.n > MANY)
         Z = _extended(data, rows, q)
         # F⁻¹E_i of every row, (m, D, c).
         free = self._free(decay, c)[:, None]

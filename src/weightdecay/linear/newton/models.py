@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from weightdecay.linear.newton.courses import Course
 from weightdecay.linear.newton.factors import FORMED, Anchor
+from weightdecay.linear.newton.nodes import interpolated
 from weightdecay.linear.newton.passes import predictors
+from weightdecay.linear.newton.paths import CHEAP
 from weightdecay.linear.newton.split import NOWHERE, UNFINISHED
 
 Array = NDArray[np.float64]
@@ -20,6 +22,8 @@ Array = NDArray[np.float64]
 SUMMED = 2**21
 # Newton steps after convergence that still gain digits.
 POLISH = 4
+# Decades between decays at which degrees of freedom of large data are worked out, and how many decays are worth it.
+SPACING, FEW = 0.5, 24
 
 
 @final
@@ -44,8 +48,30 @@ def models_of(course: Course, decays: Array) -> Models:
         UNFINISHED if not one.converged[0] else NOWHERE if np.isnan(one.V[0]).any() else "newton" for one in solved
     )
     coef, intercept = course.units.models(V, np.zeros(len(V), dtype=np.intp))
-    df = np.array([_freedom(course, decay, one.V[0]) for decay, one in zip(decays, solved, strict=True)])
+    df = _freedoms(course, decays, [one.V[0] for one in solved])
     return Models(decays, coef, intercept, df, train_losses(course, V), status)
+
+
+def _freedoms(course: Course, decays: Array, models: list[Array]) -> Array:
+    """Degrees of freedom (L,): of large data at some decays, and interpolated in log λ between these."""
+    v = models[0]
+    inner = np.flatnonzero((decays > 0) & np.isfinite(decays))
+    order = inner[np.argsort(decays[inner])]
+    exact = set(range(len(decays)))
+    large = float(course.paths.data.n) * v.size**2 > CHEAP and not course.paths.members.l1_ratio
+    if large and len(order) > FEW:
+        places = np.log10(decays[order])
+        wanted = np.linspace(places[0], places[-1], max(4, math.ceil((places[-1] - places[0]) / SPACING) + 1))
+        nodes = np.unique(np.abs(places[:, None] - wanted).argmin(axis=0))
+        exact -= set(order.tolist()) - set(order[nodes].tolist())
+    df = np.full(len(decays), math.nan)
+    for one in sorted(exact):
+        df[one] = _freedom(course, float(decays[one]), models[one])
+    known = {float(decays[one]): df[[one]] for one in order.tolist() if one in exact}
+    for one in order.tolist():
+        if one not in exact:
+            df[one] = float(interpolated(float(decays[one]), known)[0])
+    return df
 
 
 def train_losses(course: Course, V: Array) -> Array:

@@ -135,7 +135,7 @@ class Paths:
                 self._keep(float(decay), found)
                 self.known[float(decay)].put(every, found)
                 continue
-            if abs(self._nearest(float(decay)).place - math.log10(decay)) > RENEWED:
+            if abs(self.nearest(float(decay)).place - math.log10(decay)) > RENEWED:
                 self._anchor(float(decay), start[0])
             settings = Settings(LONG * self.max_iter, MANY_PAIRS, trust=False, step=10 * self.step)
             found = self._solve(start, every, np.full(F, decay), settings)
@@ -172,7 +172,7 @@ class Paths:
     def anchor_near(self, decay: float, v: Array) -> Anchor:
         """An anchor at the model itself; where that costs much, the nearest if within a tenth of a decade."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
-        near = self._nearest(decay)
+        near = self.nearest(decay)
         cheap = float(self.data.n) * v.size**2 <= CHEAP
         return near if abs(near.place - place) <= 0.1 and not cheap else self.own_anchor(v, 0, decay)
 
@@ -290,7 +290,7 @@ class Paths:
         wide = self.members.wide(v[None], np.array([member]))[0]
         return Anchor(self.data, self.cells, self.members, place, wide)
 
-    def _nearest(self, decay: float) -> Anchor:
+    def nearest(self, decay: float) -> Anchor:
         """The anchor nearest to a decay, the newest of several."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         return min(reversed(self.anchors), key=lambda one: abs(one.place - place))
@@ -313,7 +313,7 @@ class Paths:
         order = np.lexsort((member, decays))
         for start in range(0, len(order), size):
             part = order[start : start + size]
-            near = [anchors or self._nearest(float(decays[one])) for one in part]
+            near = [anchors or self.nearest(float(decays[one])) for one in part]
             hessians: dict[tuple[int, int], Array | HeadHessian] = {}
             factors: list[Any] = []
             for anchor, one in zip(near, part, strict=True):
