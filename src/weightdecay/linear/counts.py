@@ -227,6 +227,6 @@ class PoissonRegression(RegressorMixin, NewtonShell):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = False
+        tags.target_tags.positive_only = True
         tags.regressor_tags.poor_score = True
         return tags
