@@ -115,7 +115,7 @@ def nested_folds(folds: Folds, facts: Facts) -> NestedFolds | str:
         return found
     found = [one.merged(most) for one in found]
     if found[0].training_sets * facts.fold_work > LONG:
-        return "the data are so large that it would take many times as long as all the rest"
+        return "it would take many times as long as all the rest"
     if facts.strata is not None and any(one.loses_a_class(facts.strata) for one in found):
         return "two folds together may hold all rows of a class"
     return NestedFolds(tuple(found[: _affordable(found[0], facts)]))
