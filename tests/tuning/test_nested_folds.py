@@ -144,5 +144,5 @@ def test_dear_training_sets_are_fewer_or_none() -> None:
     assert found("loo", replace(FACTS, fold_work=SHORT / 100)).text == "10 folds"
     assert found("loo", replace(FACTS, fold_work=SHORT / 50)).text == "5 folds"
     assert found(8, replace(FACTS, fold_work=SHORT / 50)).text == "5 folds"
-    assert "so large" in why("loo", replace(FACTS, fold_work=LONG / 14))
+    assert "many times as long" in why("loo", replace(FACTS, fold_work=LONG / 14))
     assert "a fit of its own" in why("loo", replace(FACTS, fold_work=math.inf))
