@@ -16,6 +16,9 @@ from scipy.special import xlogy
 
 Array = NDArray[np.float64]
 
+# Predictors whose exponentials, and sums of these, are within float64.
+MODEST = 600.0
+
 
 class Loss(Protocol):
     """A convex loss of one row.
@@ -124,10 +127,10 @@ class Softmax:
 
     def value(self, target: Array, eta: Array) -> Array:
         """−log π_y."""
-        top = eta.max(axis=-1)
-        spread = np.log(np.exp(eta - top[..., None]).sum(axis=-1))
+        lowered = eta.copy()
+        top = _lowered(lowered)
         chosen = np.take_along_axis(eta, target.astype(np.intp)[:, None, None], axis=-1)[..., 0]
-        return np.asarray(spread + (top - chosen))
+        return np.asarray(np.log(_sums(np.exp(lowered, out=lowered))) + (top - chosen))
 
     def slope(self, target: Array, eta: Array) -> Array:
         """π_k, less 1 for the row's own class."""
@@ -214,7 +217,21 @@ class Poisson:
 
 def _softmax(eta: Array) -> Array:
     """Shares e^η_k/Σ e^η, in the place of the predictors."""
-    eta -= eta.max(axis=-1, keepdims=True)
+    _lowered(eta)
     np.exp(eta, out=eta)
-    eta /= eta.sum(axis=-1, keepdims=True)
+    eta /= _sums(eta)[..., None]
     return eta
+
+
+def _lowered(eta: Array) -> Array:
+    """What is taken from the predictors of a row (…,) to keep exponentials within float64: most often nothing."""
+    if eta.size == 0 or float(np.abs(eta).max()) <= MODEST:
+        return np.zeros(eta.shape[:-1])
+    top = eta.max(axis=-1)
+    eta -= top[..., None]
+    return np.asarray(top)
+
+
+def _sums(eta: Array) -> Array:
+    """Sums over the last axis: a product, since that axis is short."""
+    return np.asarray(eta @ np.ones(eta.shape[-1]))

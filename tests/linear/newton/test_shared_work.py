@@ -29,9 +29,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         counts["models"] += len(V)
         return gradients(data, cells, members, V, member)
 
-    def pass_for_hessians(*args: Any) -> Any:
+    def pass_for_hessians(*args: Any, **kept: Any) -> Any:
         counts["hessians"] += 1
-        return hessians(*args)
+        return hessians(*args, **kept)
 
     monkeypatch.setattr(paths, "gradients", pass_for_gradients)
     monkeypatch.setattr(factors, "cell_hessians", pass_for_hessians)

@@ -7,7 +7,7 @@ the decays around an anchor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, final
 
@@ -29,6 +29,10 @@ FORMED = 2500
 HEAD = 512
 # Strength of a decay beside the mean of the Hessian's diagonal below which Cholesky's pivots are rounding.
 WEAK = 1e-11
+# The same in single precision, and Cholesky's least pivot of a unit diagonal that is no rounding there.
+WEAK_SINGLE, PIVOT = 1e-4, 3e-3
+# Coefficients from which Hessians that only guide steps are in single precision.
+SINGLE = 256
 
 
 class Factor(Protocol):
@@ -54,7 +58,8 @@ class Triangle:
     def solve(self, right: Array) -> Array:
         """Two triangular solves."""
         unit = self.unit if right.ndim == 1 else self.unit[:, None]
-        return np.asarray(cho_solve((self.lower, True), right * unit, overwrite_b=True, check_finite=False) * unit)
+        scaled = np.asarray(right * unit, dtype=self.lower.dtype)
+        return np.asarray(cho_solve((self.lower, True), scaled, overwrite_b=True, check_finite=False) * unit)
 
     def step(self, v: Array, gradient: Array) -> Array:
         """Whatever the model is, H⁻¹g."""
@@ -108,6 +113,22 @@ class Headed:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Diagonal:
+    """A diagonal matrix, by its inverse (D,)."""
+
+    inverse: Array
+
+    def solve(self, right: Array) -> Array:
+        """Multiplication."""
+        return self.inverse * right if right.ndim == 1 else self.inverse[:, None] * right
+
+    def step(self, v: Array, gradient: Array) -> Array:
+        """Whatever the model is, H⁻¹g."""
+        return self.solve(gradient)
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class HeadHessian:
     """Of the mean training loss of a member: the diagonal (D,), the head's place (k,) and its Hessian (k, k)."""
 
@@ -122,11 +143,14 @@ def triangle(H: Array) -> Triangle:
     Raises
     ------
     LinAlgError
-        H is not positive definite.
+        H is not positive definite, or next to it for the digits of single precision.
     """
-    unit = 1.0 / np.sqrt(np.maximum(np.diagonal(H), np.finfo(np.float64).tiny))
-    lower, bad = lapack.dpotrf(H * unit[:, None] * unit, lower=1, overwrite_a=1, clean=0)
-    if bad:
+    unit = 1.0 / np.sqrt(np.maximum(np.diagonal(H), np.finfo(H.dtype).tiny))
+    single = H.dtype == np.float32
+    potrf = lapack.spotrf if single else lapack.dpotrf
+    # What LAPACK takes by columns is symmetric: its transpose needs no copy.
+    lower, bad = potrf((H * unit[:, None] * unit).T, lower=1, overwrite_a=1, clean=0)
+    if bad or (single and float(np.diagonal(lower).min(initial=1.0)) < PIVOT):
         raise LinAlgError
     return Triangle(lower, unit)
 
@@ -154,6 +178,8 @@ class Anchor:
         log10 λ it was solved at.
     v : ndarray of shape (c, q)
         In the columns z.
+    guiding : bool
+        Whether its Hessians only guide steps: large ones are then formed of training rows alone, in single precision.
     """
 
     data: Standardised
@@ -161,6 +187,7 @@ class Anchor:
     members: Members
     place: float
     v: Array
+    guiding: bool = False
 
     @cached_property
     def head(self) -> tuple[Index, Array]:
@@ -179,12 +206,23 @@ class Anchor:
         """Whether Hessians are formed whole."""
         return self.v.size <= FORMED
 
+    @property
+    def rough(self) -> bool:
+        """Whether Hessians are in single precision."""
+        return self.guiding and SINGLE <= self.v.size <= FORMED and not self.members.l1_ratio
+
+    @cached_property
+    def exact(self) -> Anchor:
+        """The same in double precision."""
+        return replace(self, guiding=False)
+
     @cached_property
     def of_cells(self) -> Array:
         """Σ s ∂²loss of every cell: (C, D, D), or diagonals (C, D) where these are too large."""
         if not self.formed:
             return cell_diagonals(self.data, self.cells, self.v)
-        found = cell_hessians(self.data, self.cells, self.v)
+        used = np.flatnonzero(self.members.train.any(axis=0)).tolist() if self.rough else None
+        found = cell_hessians(self.data, self.cells, self.v, used, rough=self.rough)
         c = len(self.v)
         if c == 1:
             return found
@@ -194,23 +232,33 @@ class Anchor:
 
     def hessian(self, member: int) -> Array | HeadHessian:
         """Of the mean training loss of a member."""
-        inside = self.members.train[member].astype(np.float64)
-        H = np.tensordot(inside, self.of_cells, 1) / self.members.weight[member]
+        inside = self.members.train[member]
+        H = self.of_cells[inside].sum(axis=0)
+        H /= self.members.weight[member]
         if self.formed:
             return self.members.hessian_back(H, member, len(self.v))
         place, head = self.head
-        return HeadHessian(np.asarray(H), place, np.tensordot(inside, head, 1) / self.members.weight[member])
+        return HeadHessian(H, place, head[inside].sum(axis=0) / self.members.weight[member])
 
-    def _headed(self, member: int, decay: float, hessian: HeadHessian) -> Headed:
-        """The head's factor, and the diagonal."""
+    def diagonal(self, member: int, decay: float) -> Diagonal:
+        """The diagonal of the objective's Hessian of a member, where Hessians are not formed."""
+        total = self.members.train[member].astype(np.float64) @ self.of_cells / self.members.weight[member]
+        return Diagonal(self._pulled(member, decay, total)[2])
+
+    def _pulled(self, member: int, decay: float, diagonal: Array) -> tuple[Array, NDArray[np.bool_], Array]:
+        """What decay adds to a diagonal, what is held at 0, and the inverse of the sum."""
         members, c = self.members, len(self.v)
         one = np.array([member])
         strength = float(members.strength(np.array(decay), one)[0])
         metric = np.tile(members.Q[member], c)
         held = np.tile(members.held(np.array([decay]), one)[0], c)
         pull = np.where(metric > 0, strength * metric, 0.0) if np.isfinite(strength) else np.zeros_like(metric)
-        total = hessian.diagonal + pull
-        inverse = np.where(held, 0.0, 1.0 / np.where(total > 0, total, 1.0))
+        total = diagonal + pull
+        return pull, held, np.where(held, 0.0, 1.0 / np.where(total > 0, total, 1.0))
+
+    def _headed(self, member: int, decay: float, hessian: HeadHessian) -> Headed:
+        """The head's factor, and the diagonal."""
+        pull, held, inverse = self._pulled(member, decay, hessian.diagonal)
         place = hessian.place
         H = hessian.head + np.diag(pull[place])
         H[held[place]] = 0.0
@@ -219,7 +267,7 @@ class Anchor:
         try:
             return Headed(place, triangle(H), inverse)
         except LinAlgError:
-            return Headed(place, axes(H, metric[place], 0.0), inverse)
+            return Headed(place, axes(H, np.tile(self.members.Q[member], len(self.v))[place], 0.0), inverse)
 
     def kinks(self, member: int, decay: float, hessian: Array, zero: Array) -> Kinks:
         """The quadratic of a member at a decay with its L1 terms."""
@@ -236,11 +284,13 @@ class Anchor:
         metric = np.tile(members.Q[member], c)
         H = members.decayed_hessian(hessian, decay, member, c)
         typical = float(np.trace(hessian)) / len(hessian)
-        if decay > WEAK * typical:
+        if decay > (WEAK_SINGLE if self.rough else WEAK) * typical:
             try:
                 return triangle(H)
             except LinAlgError:
                 pass
+        if self.rough:
+            return self.exact.factor(member, decay, self.exact.hessian(member))
         found = axes(H, metric, strength if np.isfinite(strength) else 0.0)
         # Of equal eigenvalues any vectors may come: what is held has no part in what is not.
         found.root[np.tile(members.held(np.array([decay]), np.array([member]))[0], c)] = 0.0
@@ -248,7 +298,7 @@ class Anchor:
 
     def test_curvature(self, member: int, step: Array) -> float:
         """½ stepᵀ H step over the test rows of a member, for a step (c, q) in the columns z."""
-        if not self.formed:
+        if not self.formed or self.rough:
             return 0.0
         H = np.tensordot(self.members.test[member].astype(np.float64), self.of_cells, 1)
         flat = step.ravel()
@@ -263,4 +313,4 @@ def lifts(found: Array, c: int, free: Array | None = None) -> Array:
     q = found.shape[1] // c
     size = np.einsum("cdd->c", found) / found.shape[1]
     where = np.eye(q) if free is None else np.diag(free.astype(np.float64))
-    return np.asarray(size[:, None, None] * np.kron(np.full((c, c), 1.0 / c), where))
+    return np.asarray(size[:, None, None] * np.kron(np.full((c, c), 1.0 / c), where).astype(found.dtype))

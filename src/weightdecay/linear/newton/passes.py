@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -188,16 +189,28 @@ def bent(data: Standardised, cells: Cells, members: Members, places: tuple[Array
     return members.back(np.asarray(total), member) / members.weight[member][:, None, None]
 
 
-def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
-    """Σ s ∂²loss (C, D, D) of every cell at one model v (c, q) of z, with D = c·q and outputs apart from each other."""
+def cell_hessians(
+    data: Standardised, cells: Cells, v: Array, wanted: Iterable[int] | None = None, *, rough: bool = False
+) -> Array:
+    """Σ s ∂²loss (C, D, D) of every cell at one model v (c, q) of z, with D = c·q and outputs apart from each other.
+
+    Parameters
+    ----------
+    wanted : iterable of int, optional
+        Cells that are asked for: the others stay 0.
+    rough : bool
+        In single precision, for those that only guide steps.
+    """
     c, q = v.shape
     p = data.p
-    D = c * q
+    kind = np.float32 if rough else np.float64
+    upper = np.triu_indices(c)
 
     def of_share(share: Share) -> Array:
-        found = np.zeros((cells.count, c, c, q, q))
-        size = max(64, HESSIAN_NUMBERS // max(p, 1)) if not data.sparse else data.n
-        for cell in range(cells.count):
+        found = np.zeros((cells.count, len(upper[0]), q, q), dtype=kind)
+        asked = range(cells.count) if wanted is None else wanted
+        size = max(64, HESSIAN_NUMBERS // max(p * len(upper[0]), 1)) if not data.sparse else data.n
+        for cell in asked:
             for rows in cells.blocks(cell, size, share):
                 part, s = taken(data, rows), data.s[rows]
                 eta = np.asarray(part @ v[:, :p].T)
@@ -206,42 +219,43 @@ def cell_hessians(data: Standardised, cells: Cells, v: Array) -> Array:
                 if data.offset is not None:
                     eta += data.offset[rows]
                 with np.errstate(over="ignore", invalid="ignore"):
-                    bend = data.loss.curvature(data.target[rows], eta) * s[:, None, None]
-                    bend = np.where(np.isfinite(bend), bend, 0.0)
-                _add(found[cell], part, bend, q > p)
+                    bend = (data.loss.curvature(data.target[rows], eta) * s[:, None, None])[:, upper[0], upper[1]]
+                    bend = np.where(np.isfinite(bend), bend, 0.0).astype(kind, copy=False)
+                _add(found[cell], part.astype(kind, copy=False), bend)
         return found
 
-    first, *others = shared_out(of_share, data.n, 8 * cells.count * D * D)
+    first, *others = shared_out(of_share, data.n, 8 * cells.count * len(upper[0]) * q**2)
     for other in others:
         first += other
-    for a in range(c):
-        for b in range(a):
-            first[:, a, b] = first[:, b, a]
-    return np.ascontiguousarray(first.transpose(0, 1, 3, 2, 4)).reshape(cells.count, D, D)
+    if c == 1:
+        return np.asarray(first[:, 0])
+    whole = np.empty((cells.count, c, q, c, q), dtype=kind)
+    for place, (a, b) in enumerate(zip(*upper, strict=True)):
+        whole[:, a, :, b] = whole[:, b, :, a] = first[:, place]
+    return whole.reshape(cells.count, c * q, c * q)
 
 
-def _add(found: Array, part: Any, bend: Array, intercept: bool) -> None:
-    """Add Σ bend ẑ ẑᵀ of a block to the upper outputs (c, c, q, q)."""
-    c, p = len(found), part.shape[1]
-    dense = part.toarray() if sparse.issparse(part) and part.nnz > 0.1 * part.shape[0] * p else part
-    scaled = np.empty_like(dense) if isinstance(dense, np.ndarray) else None
-    for a in range(c):
-        for b in range(a, c):
-            weight = bend[:, a, b]
-            if scaled is None:
-                product = (part.T @ part.multiply(weight[:, None])).toarray()
-            elif a == b:
-                np.multiply(dense, np.sqrt(np.maximum(weight, 0.0))[:, None], out=scaled)
-                product = scaled.T @ scaled
-            else:
-                np.multiply(dense, weight[:, None], out=scaled)
-                product = dense.T @ scaled
-            found[a, b, :p, :p] += product
-            if intercept:
-                edge = np.asarray(part.T @ weight).ravel()
-                found[a, b, :p, p] += edge
-                found[a, b, p, :p] += edge
-                found[a, b, p, p] += weight.sum()
+def _add(found: Array, part: Any, bend: Array) -> None:
+    """Add Σ bend ẑ ẑᵀ of a block to sums (k, q, q), for curvatures (m, k) of pairs of outputs."""
+    (m, p), q = part.shape, found.shape[1]
+    dense = part.toarray() if sparse.issparse(part) and part.nnz > 0.1 * m * p else part
+    if isinstance(dense, np.ndarray):
+        if q > p:
+            dense = np.concatenate([dense, np.ones((m, 1), dtype=dense.dtype)], axis=1)
+        if len(found) == 1:
+            scaled = dense * np.sqrt(np.maximum(bend, 0.0))
+            found[0] += scaled.T @ scaled
+        else:
+            scaled = (bend[:, :, None] * dense[:, None, :]).reshape(m, -1)
+            found += (scaled.T @ dense).reshape(found.shape)
+        return
+    for sums, weight in zip(found, bend.T, strict=True):
+        sums[:p, :p] += (part.T @ part.multiply(weight[:, None])).toarray()
+        if q > p:
+            edge = np.asarray(part.T @ weight).ravel()
+            sums[:p, p] += edge
+            sums[p, :p] += edge
+            sums[p, p] += weight.sum()
 
 
 def predictors(data: Standardised, members: Members, V: Array, member: Index, rows: Index) -> Array:
@@ -255,6 +269,19 @@ def predictors(data: Standardised, members: Members, V: Array, member: Index, ro
     if data.offset is not None:
         eta += data.offset[rows][:, None, :]
     return eta
+
+
+def test_losses(data: Standardised, cells: Cells, members: Members, V: Array, member: Index) -> Array:
+    """Sums (M,) of the loss over the test rows of models V (M, c, q) of members (M,)."""
+    found = np.zeros(len(member))
+    for one in np.unique(member):
+        own = np.flatnonzero(member == one)
+        for cell in np.flatnonzero(members.test[one]):
+            for rows in cells.blocks(int(cell), block_rows(data, V[own, :, 0].size), WHOLE):
+                where = np.arange(data.n)[rows] if isinstance(rows, slice) else rows
+                eta = predictors(data, members, V[own], member[own], where)
+                found[own] += data.s[rows] @ data.loss.value(data.target[rows], eta)
+    return found
 
 
 def cell_diagonals(data: Standardised, cells: Cells, v: Array) -> Array:

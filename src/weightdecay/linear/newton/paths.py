@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from weightdecay.linear.newton.existence import runs_away, separates
 from weightdecay.linear.newton.factors import FORMED, Anchor, Factor, HeadHessian
+from weightdecay.linear.newton.guides import guides, solved
 from weightdecay.linear.newton.members import Members
 from weightdecay.linear.newton.minimise import STEP, Minimum, Settings, minimise
 from weightdecay.linear.newton.nodes import AROUND, interpolated, nodes
-from weightdecay.linear.newton.passes import Gradients, gradients
+from weightdecay.linear.newton.passes import Gradients, gradients, test_losses
 from weightdecay.linear.newton.proximal import Kinks, minimise_kinked
 from weightdecay.linear.newton.rows import Cells, Standardised
 from weightdecay.linear.newton.solved import Solved
-from weightdecay.linear.newton.working_set import APART, descending, sparse_models
+from weightdecay.linear.newton.unformed import MANY_PAIRS, downward
 from weightdecay.linear.workers import threads_for
 
 Array = NDArray[np.float64]
@@ -34,8 +35,8 @@ Index = NDArray[np.intp]
 
 # Decades between nodes: further apart than the first, nearer than the second where decays are to be had.
 NEAR, FAR = 0.74, 1.1
-# The same for what the other members differ by.
-CLOSER, CLOSER_FAR = 0.24, 0.6
+# The same for those between, which are solved together, and for all that are left.
+CLOSER, CLOSEST = (0.24, 0.6), (0.0, 0.0)
 # A ratio of gradients, step by step, from which a new Hessian is worth its pass.
 POOR = 0.12
 # Evaluations before the Hessian is renewed at the place that was reached.
@@ -48,8 +49,6 @@ CHEAP = 2e9
 RENEWALS = 12
 # Bytes of Hessians and factors held at once.
 HELD = 256 << 20
-# Where Hessians are not formed: decades between their heads, evaluations per Newton step allowed, pairs of steps kept.
-RENEWED, LONG, MANY_PAIRS = 0.5, 10, 8
 
 
 @final
@@ -99,48 +98,27 @@ class Paths:
         new = np.array([one for one in np.unique(decays) if one not in self.known])
         finite = new[(new > 0) & np.isfinite(new)]
         if self.shape[0] * self.shape[1] > FORMED:
-            self._downward(finite)
+            downward(self, finite)
             finite = finite[:0]
-        apart = nodes(finite, list(self.first), NEAR, FAR)
-        for node in apart:
+        for node in nodes(finite, list(self.first), NEAR, FAR):
             self._keep(node, self._newton(self._predicted(node), node, 0))
-        between = np.setdiff1d(finite, apart)
-        if len(between):
-            start = np.stack([self._predicted(one) for one in between])
-            zeros = np.zeros(len(between), dtype=np.intp)
-            found = self.together(start, zeros, between)
-            for place, decay in enumerate(between):
-                self._keep(float(decay), found, place)
-        closer = nodes(finite, [one for one in self.first if self.known[one].complete], CLOSER, CLOSER_FAR)
-        self._members(np.array(closer))
-        self._members(np.setdiff1d(finite, closer))
+        for gap in (CLOSER, CLOSEST):
+            self._between(np.setdiff1d(nodes(finite, list(self.first), *gap), list(self.first)))
+        for gap in ((NEAR, FAR), CLOSER, CLOSEST):
+            complete = [one for one in self.first if self.known[one].complete]
+            self._members(np.setdiff1d(nodes(finite, complete, *gap), complete))
         if 0.0 in new:
             self._zero()
         return [self.known[float(one)] for one in decays]
 
-    def _downward(self, decays: Array) -> None:
-        """All members decay by decay, where Hessians are not formed and steps are many: near starts are all."""
-        F = self.members.count
-        every = np.arange(F)
-        order = descending(self, decays) if self.members.l1_ratio else np.sort(decays)[::-1].tolist()
-        for decay in order:
-            start = self.known[math.inf].V.copy()
-            if self.first:
-                each = [{one: self.known[one].V[m] for one in self.first} for m in every]
-                start = np.stack([interpolated(float(decay), one) for one in each])
-            if self.members.l1_ratio:
-                before = min((one for one in self.first if one > decay), default=APART * decay)
-                begun = self.known[before].V if before in self.first else start
-                found = sparse_models(self, decay, begun, before)
-                self._keep(float(decay), found)
-                self.known[float(decay)].put(every, found)
-                continue
-            if abs(self.nearest(float(decay)).place - math.log10(decay)) > RENEWED:
-                self._anchor(float(decay), start[0])
-            settings = Settings(LONG * self.max_iter, MANY_PAIRS, trust=False, step=10 * self.step)
-            found = self._solve(start, every, np.full(F, decay), settings)
-            self._keep(float(decay), found)
-            self.known[float(decay)].put(every, found)
+    def _between(self, decays: Array) -> None:
+        """The first member's models at decays among known ones."""
+        if not len(decays):
+            return
+        start = np.stack([self._predicted(one) for one in decays])
+        found = self.together(start, np.zeros(len(decays), dtype=np.intp), decays)
+        for place, decay in enumerate(decays):
+            self._keep(float(decay), found, place)
 
     @cached_property
     def goal(self) -> Array:
@@ -174,7 +152,8 @@ class Paths:
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         near = self.nearest(decay)
         cheap = float(self.data.n) * v.size**2 <= CHEAP
-        return near if abs(near.place - place) <= 0.1 and not cheap else self.own_anchor(v, 0, decay)
+        usable = abs(near.place - place) <= 0.1 and not cheap and not near.rough
+        return near if usable else self.own_anchor(v, 0, decay)
 
     def _keep(self, decay: float, found: Solved, place: int = 0) -> None:
         """Take down the first member's model at a decay."""
@@ -182,6 +161,11 @@ class Paths:
         solved.put(0, found, place)
         self.first[decay] = solved.V[0]
         self.known[decay] = solved
+
+    def keep(self, decay: float, found: Solved) -> None:
+        """Take down all members' models at a decay."""
+        self._keep(decay, found)
+        self.known[decay].put(np.arange(self.members.count), found)
 
     def _infinite(self) -> None:
         """Every member without its decayed columns."""
@@ -254,7 +238,7 @@ class Paths:
 
     def together(self, V: Array, member: Index, decays: Array, expected: Array | None = None) -> Solved:
         """Models from V (M, c, q): together, and those that resist one by one."""
-        found = self._solve(V, member, decays, self._settings(3 * PATIENCE), expected)
+        found = self.solve_from(V, member, decays, self._settings(3 * PATIENCE), expected)
         for place in np.flatnonzero(~found.converged):
             alone = self._newton(found.V[place], float(decays[place]), int(member[place]))
             found.put(int(place), alone, 0)
@@ -263,10 +247,10 @@ class Paths:
     def _newton(self, v: Array, decay: float, member: int) -> Solved:
         """One model, with a new Hessian wherever the last has become a poor guide."""
         one, decays = np.array([member]), np.array([decay])
-        anchor = None if member == 0 else self.own_anchor(v, member, decay)
+        anchor = None if member == 0 else self.own_anchor(v, member, decay, guiding=True)
         tried = 0
         while True:
-            found = self._solve(v[None], one, decays, self._settings(PATIENCE), anchors=anchor)
+            found = self.solve_from(v[None], one, decays, self._settings(PATIENCE), anchors=anchor)
             v, tried = found.V[0], tried + PATIENCE
             if not math.isfinite(found.size[0]) and math.inf in self.known and tried <= PATIENCE:
                 # What was extrapolated is beyond float64: a start that is not.
@@ -278,24 +262,24 @@ class Paths:
                 return found
             if decay == 0.0 and (found.size[0] < math.inf and separates(self, v, member)):
                 return found
-            anchor = None if member == 0 else self.own_anchor(v, member, decay)
+            anchor = None if member == 0 else self.own_anchor(v, member, decay, guiding=True)
 
     def _anchor(self, decay: float, v: Array) -> None:
         """A new anchor at a model of the first member."""
-        self.anchors.append(self.own_anchor(v, 0, decay))
+        self.anchors.append(self.own_anchor(v, 0, decay, guiding=True))
 
-    def own_anchor(self, v: Array, member: int, decay: float) -> Anchor:
+    def own_anchor(self, v: Array, member: int, decay: float, *, guiding: bool = False) -> Anchor:
         """An anchor at a model of a member."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         wide = self.members.wide(v[None], np.array([member]))[0]
-        return Anchor(self.data, self.cells, self.members, place, wide)
+        return Anchor(self.data, self.cells, self.members, place, wide, guiding)
 
     def nearest(self, decay: float) -> Anchor:
         """The anchor nearest to a decay, the newest of several."""
         place = math.log10(decay) if 0 < decay < math.inf else math.copysign(400.0, decay - 1.0)
         return min(reversed(self.anchors), key=lambda one: abs(one.place - place))
 
-    def _solve(
+    def solve_from(
         self,
         V: Array,
         member: Index,
@@ -314,15 +298,9 @@ class Paths:
         for start in range(0, len(order), size):
             part = order[start : start + size]
             near = [anchors or self.nearest(float(decays[one])) for one in part]
-            hessians: dict[tuple[int, int], Array | HeadHessian] = {}
-            factors: list[Any] = []
-            for anchor, one in zip(near, part, strict=True):
-                key = id(anchor), int(member[one])
-                if key not in hessians:
-                    hessians[key] = anchor.hessian(key[1])
-                # The threads of a BLAS that wait for each other are worth their while in large factors only.
-                with threads_for(0.0 if D <= ALONE or D > FORMED else math.inf):
-                    factors.append(self.local(anchor, key[1], float(decays[one]), hessians[key]))
+            # The threads of a BLAS that wait for each other are worth their while in large factors only.
+            with threads_for(0.0 if D <= ALONE or D > FORMED else math.inf):
+                factors = guides(near, member[part], decays[part], self.local)
             guess = None if expected is None else expected[part]
             ended = self._minimise(V[part], member[part], decays[part], (factors, settings, guess))
             c, q = self.shape
@@ -332,6 +310,8 @@ class Paths:
             found.size[part] = ended.size
             for position, (one, anchor) in enumerate(zip(part, near, strict=True)):
                 found.test_loss[one] = self._test_loss(ended, position, anchor, int(member[one]))
+            unseen = part[np.array([anchor.rough for anchor in near]) & ended.step.any(axis=1)]
+            found.test_loss[unseen] = test_losses(self.data, self.cells, self.members, found.V[unseen], member[unseen])
         return found
 
     def local(self, anchor: Anchor, member: int, decay: float, hessian: Array | HeadHessian) -> Factor | Kinks:
@@ -360,7 +340,7 @@ class Paths:
 
         def precondition(right: Array, which: Index) -> Array:
             with threads_for(0.0):
-                return np.stack([factors[one].solve(row) for one, row in zip(which, right, strict=True)])
+                return solved([factors[one] for one in which], right)
 
         def measure(gradient: Array, which: Index) -> Array:
             reached = np.abs(gradient.reshape(-1, c, q) * self.members.reach[member[which]][:, None, :])
