@@ -161,6 +161,36 @@ def test_sure_predictions_of_many_classes_fill_the_picture() -> None:
     assert ax.get_xlim()[0] == pytest.approx(0.8 - 0.2 * 0.03) and len(marks(ax)) == 12
 
 
+@pytest.mark.parametrize("k", [2, 3, 10])
+def test_roc_curves_are_those_of_the_record(k: int) -> None:
+    """And of two classes the mark is on the curve, at the rates of the confusion matrix."""
+    record = class_tuning(k)
+    seen, ax = record.diagnostics.held_out, drawn(wd.plot.roc, record)
+    curves = [line.get_xydata() for line in ax.get_lines() if line.get_linestyle() == "-" and len(line.get_xdata()) > 1]
+    for curve, expected in zip(curves, seen.curves.values(), strict=True):
+        np.testing.assert_array_equal(curve, expected)
+    legend = [one.get_text() for one in ax.get_legend().get_texts()]
+    assert ax.get_xlim() == ax.get_ylim() and len(curves) == (1 if k == 2 else k) and legend[-1] == "chance"
+    if k > 2:
+        assert legend[:-1] == [f"class {at} {seen.class_auc[at]:.3g}" for at in range(k)]
+        return
+    (mark,) = (one for one in ax.get_lines() if one.get_marker() == "o")
+    (false, true), (curve,) = mark.get_xydata()[0], curves
+    assert true == seen.recall[1] and legend[:2] == ["held out", "predicted class"]
+    assert np.abs(curve - [false, true]).max(axis=1).min() < 1e-12
+
+
+def test_names_of_curves_fit_and_none_is_lost() -> None:
+    names = tuple(f"a class whose name differs late {at}" for at in range(12))
+    record = replace(class_diagnostics(12, n=400), classes=names)
+    for size in ((6.4, 4.4), (2.6, 3.6)):
+        ax = drawn(wd.plot.roc, record, size)
+        texts = [one.get_text() for one in ax.get_legend().get_texts()]
+        assert len(texts) == 11 and len(ax.get_lines()) == 11  # the 10 most frequent, and chance
+        assert ax.get_legend().get_window_extent().x1 <= ax.figure.bbox.x1 + 2
+    assert drawn(wd.plot.roc, class_diagnostics(2), (1.9, 1.4)).get_ylabel() == "sensitivity"
+
+
 def test_coefficients_of_classes_are_drawn_with_their_class() -> None:
     two = class_diagnostics(2, names=("no", "yes"))
     ax = drawn(wd.plot.coefficients, two)
@@ -180,13 +210,17 @@ def test_coefficients_of_classes_are_drawn_with_their_class() -> None:
 def test_what_cannot_be_drawn_is_told_with_a_next_step() -> None:
     with pytest.raises(ValueError, match=r"predicts 3 classes; wd\.plot\.confusion and wd\.plot\.calibration"):
         wd.plot.residuals(class_tuning(3))
-    for draw in (wd.plot.confusion, wd.plot.calibration):
+    for draw in (wd.plot.confusion, wd.plot.calibration, wd.plot.roc):
         with pytest.raises(ValueError, match=r"this predicts numbers; wd\.plot\.residuals draws those"):
             draw(tuning(diagnosed=True))
         with pytest.raises(ValueError, match="has nothing to draw: this tuning of a LogisticRegression has no diag"):
             draw(class_tuning(2, diagnosed=False))
         with pytest.raises(TypeError, match="draws a Tuning, got NoneType"):
             draw(None)
+    alone = class_diagnostics(2)
+    alone = replace(alone, held_out=replace(alone.held_out, roc=np.zeros((0, 2))))
+    with pytest.raises(ValueError, match=r"wd\.plot\.roc has nothing to draw: all held-out rows are of one class"):
+        wd.plot.roc(alone)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
@@ -196,7 +230,9 @@ def test_hostile_classes_are_text(name: str) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         told = [drawn(wd.plot.calibration, record, (9.0, 3.0)).get_xlabel()]
         cells = drawn(wd.plot.confusion, record, (9.0, 3.0))
-    told += [one.get_text() for one in (*cells.get_yticklabels(), *cells.get_xticklabels())]
+        three = replace(class_diagnostics(3), classes=("plain", name, name))
+        curves = drawn(wd.plot.roc, three, (9.0, 3.0)).get_legend().get_texts()
+    told += [one.get_text() for one in (*cells.get_yticklabels(), *cells.get_xticklabels(), *curves)]
     assert_harmless_in_a_figure(told)
 
 

@@ -19,7 +19,7 @@ from weightdecay.records.class_diagnostics import ClassDiagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
-from weightdecay.show.class_words import against_guessing, most_confused, share, slope_words
+from weightdecay.show.class_words import against_guessing, areas, most_confused, share, slope_words
 from weightdecay.show.report import html
 
 FINDING = Finding("WD027", "warning", "held-out probabilities differ by 12 percentage points", "tune by the log-loss")
@@ -41,7 +41,7 @@ def titles(page: Report) -> list[str]:
 def test_a_report_speaks_of_classes(k: int) -> None:
     page = assert_harmless(html(class_tuning(k)))
     assert titles(page) == ["Coefficients", "Held-out classes", "Opinions side by side", "How this was found"]
-    assert len(page.pictures()) == 6
+    assert len(page.pictures()) == 7
     for word in OF_NUMBERS:
         assert word not in page.words(), word
     facts = [text for where, text in page.texts if where in ("dt", "dd")]
@@ -196,6 +196,7 @@ def test_very_many_classes_are_cut() -> None:
     assert len(page.table("Coefficients of each class").header) == 14
     assert "The 12 most frequent of 120 classes." in page.words() and len(text) < 500_000
     assert "Bars are the pairs most often confused" in page.words()
+    assert "ROC curves of 10 of 120 classes against the rest" in page.words()
 
 
 def test_words_against_guessing() -> None:
@@ -255,6 +256,29 @@ def test_the_most_confused_pair_is_told() -> None:
     assert most_confused(told) == "Most often 'class 2' is taken for 'class 1': 30.0 % of its rows."
     right = replace(found, held_out=replace(found.held_out, confusion=np.diag([1.0, 2, 3])))
     assert most_confused(right) == "No row is in a wrong class."
+
+
+def test_areas_are_told_in_words() -> None:
+    record = class_tuning(2, names=("no", "yes"))
+    found = seen_of(record)
+    told = (
+        "The area under it is the share of all pairs in which a row of 'yes' is given more of it than another row, "
+        f"ties counting half: {share(found.held_out.roc_auc)}; chance gives 50 %."
+    )
+    words = assert_harmless(html(record)).words()
+    assert areas(found) == told and told in words and "The mark is where the class of the larger" in words
+    three = class_tuning(3)
+    each = seen_of(three).held_out.class_auc
+    assert areas(seen_of(three)).endswith(
+        f"half: {share(each.mean())} on average over the classes, from {share(each.min())} ('class {each.argmin()}') "
+        f"to {share(each.max())} ('class {each.argmax()}'); chance gives 50 %."
+    )
+    assert areas(seen_of(three)) in (words := assert_harmless(html(three)).words())
+    assert "ROC curves of each class against the rest" in words and "The mark is" not in words
+    alone = replace(found.held_out, roc_auc=math.nan, roc=np.zeros((0, 2)))
+    without = with_diagnostics(record, replace(found, held_out=alone))
+    page = assert_harmless(html(without))
+    assert "ROC curve" not in page.words() and len(page.pictures()) == 6 and areas(seen_of(without)) == ""
 
 
 @pytest.mark.parametrize("start", range(0, len(NAMES), 12))

@@ -119,23 +119,6 @@ def test_a_single_class_has_no_area_and_no_slope() -> None:
     assert math.isnan(found.f1) or found.f1 == 0.0
 
 
-def test_the_roc_curve_is_thinned_to_its_corners() -> None:
-    P, code, weight = rows(5000, 2, seed=5)
-    weight += 0.01
-    found = summarise_classes(P, code, weight)
-    false, true, _ = metrics.roc_curve(code, P[:, 1], sample_weight=weight, drop_intermediate=False)
-    assert 150 < len(found.roc) <= 200
-    np.testing.assert_allclose(found.roc[[0, -1]], [[0, 0], [1, 1]])
-    # On the curve: between rows of the same false positive rate, the thinned points are among all.
-    assert (np.diff(found.roc, axis=0) >= 0).all()
-    every = np.column_stack([false, true])
-    for point in found.roc:
-        assert np.abs(every - point).max(axis=1).min() < 1e-9
-    assert np.trapezoid(found.roc[:, 1], found.roc[:, 0]) == pytest.approx(found.roc_auc, abs=1e-3)
-    few = summarise_classes(P[:60], code[:60], weight[:60])
-    assert np.trapezoid(few.roc[:, 1], few.roc[:, 0]) == pytest.approx(few.roc_auc, abs=1e-12)
-
-
 @pytest.mark.parametrize(("k", "slope"), [(2, 1.0), (2, 2.5), (3, 1.0), (3, 0.4), (6, 1.7)])
 def test_the_slope_is_the_likeliest(k: int, slope: float) -> None:
     P, code, weight = rows(3000, k, seed=6, slope=slope)

@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
 from weightdecay.tuning.folds import plan
-from weightdecay.tuning.nested_folds import LONG, MOST, SHORT, NestedFolds, nested_folds
+from weightdecay.tuning.nested_folds import FEW_DECAYS, LONG, MOST, SHORT, NestedFolds, nested_folds
 from weightdecay.tuning.protocol import Facts
 
 N = 60
@@ -24,7 +24,7 @@ FACTS = Facts(
     columns=("a",),
     model_name="Any",
     standardize=True,
-    loss_name="loss",
+    loss_name="mean squared error",
     references=(),
 )
 
@@ -144,5 +144,24 @@ def test_dear_training_sets_are_fewer_or_none() -> None:
     assert found("loo", replace(FACTS, fold_work=SHORT / 100)).text == "10 folds"
     assert found("loo", replace(FACTS, fold_work=SHORT / 50)).text == "5 folds"
     assert found(8, replace(FACTS, fold_work=SHORT / 50)).text == "5 folds"
-    assert "many times as long" in why("loo", replace(FACTS, fold_work=LONG / 14))
+    assert why("loo", replace(FACTS, fold_work=LONG / 14)) == (
+        "it would train on 15 more sets of rows, and each of them takes long"
+    )
     assert "a fit of its own" in why("loo", replace(FACTS, fold_work=math.inf))
+
+
+def test_of_other_losses_few_decays_are_asked_which_costs_a_share_of_the_path() -> None:
+    facts = replace(FACTS, loss_name="log-loss")
+    assert found("loo", replace(facts, fold_work=SHORT / 100 / FEW_DECAYS)).text == "10 folds"
+    assert found("loo", replace(facts, fold_work=SHORT / 50 / FEW_DECAYS)).text == "5 folds"
+    assert found("loo", replace(facts, fold_work=LONG / 16 / FEW_DECAYS)).text == "5 folds"
+    assert "15 more sets of rows" in why("loo", replace(facts, fold_work=LONG / 14 / FEW_DECAYS))
+
+
+@pytest.mark.parametrize("cv", [5, 8, KFold(6), RepeatedKFold(n_splits=4), "loo"])
+def test_training_sets_without_two_folds_are_the_same_whichever_is_held_out(cv: Any) -> None:
+    nested = found(cv)
+    for cells, partition in zip(nested.repetitions, nested.folds.partitions, strict=True):
+        F = cells.count
+        assert len(partition.train) == F * F
+        assert len(set(partition.train)) == cells.training_sets == F * (F + 1) / 2

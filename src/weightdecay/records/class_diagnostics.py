@@ -130,6 +130,8 @@ def read_class_diagnostics(data: dict[str, Any]) -> ClassDiagnostics:
     """Diagnostics of a classifier from their JSON form, the inverse of `plain_diagnostics`."""
     summary = _read(data["held_out"], ClassSummary)
     summary["roc"] = summary["roc"].reshape(-1, 2)  # an empty list tells no shape
+    if not summary["class_roc"].size:
+        summary["class_roc"] = np.zeros((0, 0, 2))
     summary["calibration"] = Calibration(**_read(data["held_out"]["calibration"], Calibration))
     return ClassDiagnostics(held_out=ClassSummary(**summary), **_read(data, ClassDiagnostics))
 

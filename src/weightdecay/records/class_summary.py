@@ -11,6 +11,8 @@ from weightdecay.records.frozen import freeze, same
 
 Array = NDArray[np.float64]
 
+MOST_CURVES = 10  # classes with a ROC curve
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -93,7 +95,11 @@ class ClassSummary:
         the probabilities are too near to each other (the decay is too strong for them), below 1 too far apart (too
         weak). Infinite where the held-out rows are separated.
     roc : ndarray of shape (r, 2)
-        False and true positive rates of the second of two classes as the threshold falls, at most 200; none for more.
+        False and true positive rates of the second of two classes as the threshold falls, with the area of all
+        thresholds, in at most 200 points; none for more classes.
+    class_roc : ndarray of shape (m, r, 2)
+        The same of each of k > 2 classes against the rest, or of the 10 most frequent, in their order: m = min(k, 10).
+        Shorter curves repeat their end, (1, 1), and those of classes that cannot be compared are nan. None for two.
 
     References
     ----------
@@ -118,6 +124,7 @@ class ClassSummary:
     slope_error: float
     intercept: float
     roc: Array
+    class_roc: Array
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -138,6 +145,15 @@ class ClassSummary:
         return np.asarray(self.confusion.sum(axis=1) / self.confusion.sum(), dtype=np.float64)
 
     @property
+    def curves(self) -> dict[int, Array]:
+        """ROC curves (r, 2) by the place of their class: of two classes the second, of more each against the rest."""
+        if len(self.confusion) == 2:
+            return {1: self.roc} if len(self.roc) else {}
+        drawn = zip(drawn_classes(self.confusion).tolist(), self.class_roc, strict=False)  # or no class has any
+        known = {at: curve for at, curve in drawn if np.isfinite(curve).all()}
+        return {at: curve[: 1 + int((curve >= 1.0).all(axis=1).argmax())] for at, curve in known.items()}
+
+    @property
     def recall(self) -> Array:
         """Share of each class that is predicted rightly, shape (k,); nan for a class without rows."""
         return ratio(np.diag(self.confusion), self.confusion.sum(axis=1))
@@ -146,6 +162,11 @@ class ClassSummary:
     def precision(self) -> Array:
         """Share of the rows predicted to be of each class that are, shape (k,); nan for one never predicted."""
         return ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+
+def drawn_classes(confusion: Array) -> NDArray[np.intp]:
+    """Places of the classes that have a ROC curve: the most frequent, in their order."""
+    return np.sort(np.argsort(-confusion.sum(axis=1), kind="stable")[:MOST_CURVES])
 
 
 def ratio(part: Array, whole: Array) -> Array:

@@ -35,7 +35,9 @@ class Intervals:
 
     where the first removes what models of fewer rows are worse by, and the second is kept between SE² and F SE²; under
     leave-one-out SE is that of the rows if it is larger. Nested folds choose the decay anew among those of the tuning,
-    a quarter of a decade apart; strengths of groups of columns and settings of a space stay as they were chosen.
+    a quarter of a decade apart; strengths of groups of columns and settings of a space stay as they were chosen. Where
+    the loss is not a squared error they look for it from the plausible range outward, until all decays within three
+    quarters of a decade of every choice were tried.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The part of the report that only a classifier has: numbers at a glance, confusion, calibration and its classes."""
+"""The part of the report that only a classifier has: numbers at a glance, pictures of held-out rows, its classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import brief
 from weightdecay.show import plots
 from weightdecay.show.class_sheets import class_sheet, percent
-from weightdecay.show.class_words import CLASS, calibrated, most_confused, share
+from weightdecay.show.class_words import CLASS, areas, calibrated, most_confused, share
 from weightdecay.show.confusion_picture import MOST_CELLS
 from weightdecay.show.fold_words import counted
 from weightdecay.show.page_pictures import Picture, Room, picture
@@ -19,6 +19,7 @@ from weightdecay.show.sheet import Figure, Sheet, number
 
 CELL = 0.21  # inches, of a row of the confusion
 FEWEST_CELLS, BESIDE = 4, 1.15
+CURVE = 0.08  # inches, of a ROC curve in the legend
 LOG_LOSS = "log-loss"  # which is told at a glance anyway
 
 
@@ -28,6 +29,7 @@ class ClassPart:
 
     confusion: Picture
     calibration: Picture
+    roc: Picture | None
     classes: Sheet
 
 
@@ -36,7 +38,8 @@ def class_part(tuning: Tuning, room: Room) -> ClassPart | None:
     found = tuning.diagnostics
     if not isinstance(found, ClassDiagnostics):
         return None
-    return ClassPart(_confusion(tuning, found, room), _calibration(found, room), class_sheet(found))
+    pictures = _confusion(tuning, found, room), _calibration(found, room), _roc(found, room)
+    return ClassPart(*pictures, class_sheet(found))
 
 
 def class_glance(tuning: Tuning, found: ClassDiagnostics) -> Iterator[Figure]:
@@ -95,3 +98,22 @@ def _calibration(found: ClassDiagnostics, room: Room) -> Picture:
         f"predictions. {calibrated(seen)}"
     )
     return picture(room, lambda ax: plots.calibration(found, ax=ax), 3.6, words, caption.strip())
+
+
+def _roc(found: ClassDiagnostics, room: Room) -> Picture | None:
+    """How many rows of a class are found, and how many others are taken for it; None where there is one class alone."""
+    k, curves = len(found.classes), found.held_out.curves
+    if not curves:
+        return None
+    if k == 2:
+        of, which = "ROC curve", f"held-out rows of {for_html(found.classes[1], CLASS)!r}"
+    else:
+        each = "each class" if len(curves) == k else f"{len(curves)} of {k:,} classes"
+        of, which = f"ROC curves of {each} against the rest", "held-out rows of a class"
+    words = (
+        f"{of}: share of the {which} that are found against the share of the others that are taken for them, as the "
+        f"threshold on the probability falls. {areas(found)}"
+    )
+    mark = " The mark is where the class of the larger probability is predicted." if k == 2 else ""
+    height = 3.6 + (CURVE * len(curves) if k > 2 else 0.0)
+    return picture(room, lambda ax: plots.roc(found, ax=ax), height, words, words + mark)

@@ -58,6 +58,24 @@ def most_confused(found: ClassDiagnostics) -> str:
     return f"Most often {first!r} is taken for {second!r}: {share(float(times))} of its rows."
 
 
+def areas(found: ClassDiagnostics) -> str:
+    """What the areas under ROC curves say, as a sentence; empty where there are none."""
+    seen = found.held_out
+    if not math.isfinite(seen.roc_auc):
+        return ""
+    two = len(found.classes) == 2
+    name = repr(shortened(found.classes[1], CLASS)) if two else "the class"
+    pairs = (
+        f"The area under {'it' if two else 'a curve'} is the share of all pairs in which a row of {name} is given more "
+        f"of it than another row, ties counting half: {share(seen.roc_auc)}"
+    )
+    if not two:
+        ends = int(np.nanargmin(seen.class_auc)), int(np.nanargmax(seen.class_auc))
+        least, most = (f"{share(float(seen.class_auc[at]))} ({shortened(found.classes[at], CLASS)!r})" for at in ends)
+        pairs += f" on average over the classes, from {least} to {most}"
+    return f"{pairs}; chance gives 50 %."
+
+
 def calibrated(seen: ClassSummary) -> str:
     """Whether probabilities can be taken at their word, as sentences."""
     bins = seen.calibration

@@ -34,6 +34,7 @@ from weightdecay.show.labels import (
 )
 from weightdecay.show.legend import place_legend
 from weightdecay.show.residual_picture import residuals
+from weightdecay.show.roc_picture import roc
 from weightdecay.show.squeezed_axis import SPREAD, squeeze
 from weightdecay.show.target_curves import draw_targets
 from weightdecay.show.validation_curve import draw, path_of
@@ -41,7 +42,7 @@ from weightdecay.show.validation_curve import draw, path_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["calibration", "coefficients", "confusion", "opinions", "path", "residuals", "training", "validation"]
+__all__ = ["calibration", "coefficients", "confusion", "opinions", "path", "residuals", "roc", "training", "validation"]
 
 Array = NDArray[np.float64]
 # More grey lines than this only make the picture heavy.

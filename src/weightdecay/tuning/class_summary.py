@@ -7,13 +7,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from weightdecay.records.class_summary import ClassSummary, ratio
+from weightdecay.records.class_summary import ClassSummary, drawn_classes, ratio
 from weightdecay.tuning.calibration import TINY, calibrate, recalibrate
+from weightdecay.tuning.roc_curve import area_under, roc_curve, thinned
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
-
-MOST_ROC = 200  # points of a ROC curve
 
 
 def summarise_classes(probability: ArrayLike, code: ArrayLike, weight: ArrayLike) -> ClassSummary:
@@ -51,8 +50,8 @@ def summarise_classes(probability: ArrayLike, code: ArrayLike, weight: ArrayLike
     total, right = s.sum(), np.diag(confusion)
     shares = confusion.sum(axis=1) / total
     per_class = ratio(2 * right, confusion.sum(axis=0) + confusion.sum(axis=1))  # F1
-    curves = [_roc(P[:, at], c == at, s) for at in range(k)] if k > 2 else [_roc(P[:, 1], c == 1, s)]
-    areas = np.array([_area(curve) for curve in curves] * (2 if k == 2 else 1))
+    curves = [roc_curve(P[:, at], c == at, s) for at in range(k)] if k > 2 else [roc_curve(P[:, 1], c == 1, s)]
+    areas = np.array([area_under(curve) for curve in curves] * (2 if k == 2 else 1))
     truth = np.zeros((m, k))
     truth[np.arange(m), c] = 1.0
     squares = ((P - truth) ** 2).sum(axis=1)
@@ -75,7 +74,8 @@ def summarise_classes(probability: ArrayLike, code: ArrayLike, weight: ArrayLike
         slope=again.slope,
         slope_error=again.slope_error,
         intercept=again.intercept,
-        roc=_thinned(curves[0]) if k == 2 else np.zeros((0, 2)),
+        roc=thinned(curves[0]) if k == 2 else np.zeros((0, 2)),
+        class_roc=_together([thinned(curves[at]) for at in drawn_classes(confusion)] if k > 2 else []),
     )
 
 
@@ -109,31 +109,13 @@ def _mean(values: Array) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def _roc(score: Array, positive: NDArray[np.bool_], weight: Array) -> Array:
-    """Weight of false and of true positives as the threshold falls (r, 2), from (0, 0); rows that tie are one step."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    split = np.where(positive[order, None], [0.0, 1.0], [1.0, 0.0]) * weight[order, None]
-    return np.concatenate([np.zeros((1, 2)), np.cumsum(split, axis=0)[ends]])
-
-
-def _area(curve: Array) -> float:
-    """Area under a ROC curve of weights, as a share; nan where there is no negative or no positive row."""
-    whole = curve[-1, 0] * curve[-1, 1]
-    if not whole > 0:
-        return math.nan
-    return float(np.diff(curve[:, 0]) @ (curve[1:, 1] + curve[:-1, 1]) / 2 / whole)
-
-
-def _thinned(curve: Array) -> Array:
-    """At most 200 points of a ROC curve, as rates: its corners, evenly along it where there are more."""
-    if not (curve[-1] > 0).all():
-        return np.zeros((0, 2))
-    rates = curve / curve[-1]
-    steps = np.diff(rates, axis=0)
-    corner = steps[:-1, 0] * steps[1:, 1] != steps[:-1, 1] * steps[1:, 0]
-    rates = rates[np.concatenate([[True], corner, [True]])]
-    if len(rates) > MOST_ROC:
-        along = rates.sum(axis=1)
-        rates = rates[np.unique(np.searchsorted(along, np.linspace(0.0, 2.0, MOST_ROC)).clip(0, len(rates) - 1))]
-    return np.asarray(rates, dtype=np.float64)
+def _together(curves: list[Array]) -> Array:
+    """Curves (m, r, 2), of which shorter ones stay at their end, and those without points are nan; none of none."""
+    longest = max(map(len, curves), default=0)
+    if not longest:
+        return np.zeros((0, 0, 2))
+    found = np.full((len(curves), longest, 2), np.nan)
+    for row, curve in zip(found, curves, strict=True):
+        if len(curve):
+            row[:] = curve[np.minimum(np.arange(longest), len(curve) - 1)]
+    return found

@@ -31,6 +31,7 @@ EXTENSION = 2  # decades added at an edge
 MAX_ROUNDS = 16
 FARTHEST = 305  # powers of ten beyond which floats end
 NOTHING = 1e-24  # share of infinite decay's loss below which the loss of no decay is rounding: the fit is exact
+ITERATED = 1e-14  # the same of models that are found step by step, to half the digits
 PERFECT = 1e-9  # the same of a loss that only falls, where no decay has no model
 UNBOUNDED = 8  # decades below the candidates to which such a loss is followed
 SAME = 1e-6  # relative difference at which an edge has reached its limit, no decay or infinite decay
@@ -134,7 +135,8 @@ class _Curves:
         with np.errstate(invalid="ignore"):
             distance = np.abs(edge - np.where(np.isfinite(limit), limit, inner))
             unsettled = np.asarray(distance > SAME * np.abs(self.inner.min(axis=1)))
-        exact = np.abs(self.limits[:, 0]) <= NOTHING * np.abs(self.limits[:, 1])
+        iterated = bool((self.held_out.status == "newton").any())
+        exact = np.abs(self.limits[:, 0]) <= (ITERATED if iterated else NOTHING) * np.abs(self.limits[:, 1])
         # Of classes that can be separated the loss falls to nothing, and there is no model without decay.
         nothing = np.abs(edge) <= PERFECT * np.abs(self.limits[:, 1])
         exact |= np.isinf(self.limits[:, 0]) & (nothing | (self.lattice[0] <= self.floor))

@@ -8,7 +8,7 @@ loss on g is not one that was minimised. `Intervals` has the formulas.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,10 +21,12 @@ from weightdecay.records.intervals import Intervals
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.nested_folds import NestedFolds, nested_folds
-from weightdecay.tuning.protocol import Problem, Scorer
+from weightdecay.tuning.nested_search import first_asked, next_asked, one_by_one
+from weightdecay.tuning.protocol import Problem, Scorer, Split
 from weightdecay.tuning.selection import Rule, choose, standard_error
 
 Array = NDArray[np.float64]
+Choices = tuple[Array, Array]
 
 LEVEL = 0.95
 WITHOUT = "no nested cross-validation: "
@@ -69,6 +71,17 @@ class Choosing:
             return choose(self.rule, decays, mean, error)
         except ValueError as refused:
             raise _RefusedError(f"within a fold no decay can be chosen ({refused})") from refused
+
+    def without(self, decays: Array, inner: Array, weight: Array) -> Choices:
+        """Decays (F,) chosen by the inner folds (F, F − 1, L) of each outer one, and (F, F − 1) by all but one."""
+        F, m, _ = inner.shape
+        chosen, without = np.empty(F), np.empty((F, m))
+        for f in range(F):
+            chosen[f] = self.within(decays, inner[f], weight[f])
+            for g in range(m):
+                others = np.arange(m) != g
+                without[f, g] = self.within(decays, inner[f, others], weight[f, others])
+        return chosen, without
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +131,7 @@ class Nested:
 
     def __init__(self, problem: Problem, folds: Folds, choosing: Choosing) -> None:
         self._problem, self._given, self._choosing = problem, folds, choosing
-        self._known: dict[bytes, HeldOut] = {}
+        self._known: list[HeldOut] = []
 
     @cached_property
     def _folds(self) -> NestedFolds | str:
@@ -127,16 +140,32 @@ class Nested:
             return "the strengths of groups of columns were tuned on all rows, so that no fold was left out of that"
         return nested_folds(self._given, facts)
 
-    def _losses(self, folds: NestedFolds, decays: Array) -> HeldOut:
-        """Of all nested folds at some decays, of which the grid is a part; what was factorised for them is let go."""
-        asked = decays.tobytes()
-        if asked not in self._known:
-            split = self._problem.split(folds.folds)  # that the data were changed is an error, and no property of them
+    @cached_property
+    def _split(self) -> Split:
+        """All nested folds; that the data were changed is an error, and no property of them."""
+        assert isinstance(self._folds, NestedFolds)
+        return self._problem.split(self._folds.folds)
+
+    def _losses(self, decays: Array, number: int | None) -> tuple[Array, Array]:
+        """Of all nested folds at some decays, (m, L), and their weights (m,); no decay is asked about twice."""
+        known = np.concatenate([np.zeros(0), *(one.decays for one in self._known)])
+        new = np.setdiff1d(decays, known)
+        if new.size:
+            split = self._split
             try:
-                self._known[asked] = split.held_out(decays, self._choosing.scorer, self._choosing.grid)
+                # Among decays that may all have no finite loss is one that has.
+                self._known.append(split.held_out(np.union1d(new, self._finite()), self._choosing.scorer))
             except ValueError as refused:
                 raise _RefusedError(str(refused)) from refused
-        return self._known[asked]
+        each = [_of_target(one, number) for one in self._known]
+        asked, first = np.unique(np.concatenate([one.decays for one in each]), return_index=True)
+        loss = np.concatenate([one.loss for one in each], axis=1)[:, first]
+        return loss[:, np.searchsorted(asked, decays)], each[0].weight
+
+    def _finite(self) -> Array:
+        """One of the known decays at which all losses are finite, where some are known."""
+        found = [one.decays[np.isfinite(one.loss).all(axis=0)] for one in self._known]
+        return np.concatenate([np.zeros(0), *found])[:1]
 
     def intervals(self, tuning: Tuning, number: int | None = None) -> Intervals:
         """Those of a tuning, which is of one of several targets where a number is given."""
@@ -144,26 +173,40 @@ class Nested:
         if isinstance(self._folds, str):
             return Intervals(**found, note=f"{WITHOUT}{self._folds}")
         try:
-            repetitions, chosen = self._repetitions(self._folds, number)
+            repetitions, chosen = self._repetitions(self._folds, tuning, number)
         except _RefusedError as refused:
             return Intervals(**found, note=f"{WITHOUT}{refused}")
+        finally:
+            vars(self).pop("_split", None)  # what was factorised is let go
         rows = _in_use(tuning, tuning.standard_error) if self._given.leave_one_out else math.nan
         nested = _nested(repetitions, tuning, rows)
         return Intervals(**found, **nested, nested_decays=chosen, nested_folds=self._folds.text)
 
-    def _repetitions(self, folds: NestedFolds, number: int | None) -> tuple[list[Repetition], Array]:
+    def _searched(self, folds: NestedFolds, tuning: Tuning, number: int | None) -> tuple[Array, list[Choices]]:
+        """The decays that were asked about, ascending, and what each repetition chooses among them."""
+        grid, one = self._choosing.grid, self._choosing
+        # A rule of the user's own may look at any decay; the others look at the least loss, and at what they choose.
+        all_at_once = callable(one.rule) or not one_by_one(self._problem.facts())
+        readings = (one,) if one.rule == "min" or all_at_once else (one, replace(one, rule="min"))
+        asked = grid if all_at_once else first_asked(grid, tuning)
+        while True:
+            loss, weight = self._losses(asked, number)
+            pairs = list(zip(folds.apart(loss), folds.apart(weight), strict=True))
+            read = [[way.without(asked, inner, of) for (_, inner), (_, of) in pairs] for way in readings]
+            every = [chosen for choices in read for pair in choices for chosen in pair]
+            more = asked if all_at_once else next_asked(grid, asked, every)
+            if len(more) == len(asked):
+                return asked, read[0]
+            asked = more
+
+    def _repetitions(self, folds: NestedFolds, tuning: Tuning, number: int | None) -> tuple[list[Repetition], Array]:
         """The losses at the decays that were chosen without each fold, and these decays."""
-        known = _of_target(self._losses(folds, self._choosing.grid), number)
-        decays, weights = known.decays, list(folds.apart(known.weight))
-        choices = [
-            self._choices(decays, loss, weight)
-            for (_, loss), (_, weight) in zip(folds.apart(known.loss), weights, strict=True)
-        ]
-        asked = np.union1d(decays, np.concatenate([np.ravel(one) for pair in choices for one in pair]))
-        if len(asked) > len(decays):  # a rule of the user's own may choose between those of the grid
-            known = _of_target(self._losses(folds, asked), number)
+        asked, choices = self._searched(folds, tuning, number)
+        # A rule of the user's own may choose between those of the grid.
+        asked = np.union1d(asked, np.concatenate([np.ravel(one) for pair in choices for one in pair]))
+        loss, weights = self._losses(asked, number)
         found = []
-        for losses, weight, chosen in zip(folds.apart(known.loss), weights, choices, strict=True):
+        for losses, weight, chosen in zip(folds.apart(loss), folds.apart(weights), choices, strict=True):
             outer, inner = (
                 np.take_along_axis(loss, np.searchsorted(asked, at)[..., None], axis=-1)[..., 0]
                 for loss, at in zip(losses, chosen, strict=True)
@@ -172,17 +215,6 @@ class Nested:
                 raise _RefusedError("some of its losses are not finite")
             found.append(Repetition(weight[0], outer, (weight[1] * inner).sum(axis=1) / weight[1].sum(axis=1)))
         return found, np.concatenate([outer for outer, _ in choices])
-
-    def _choices(self, decays: Array, inner: Array, weight: Array) -> tuple[Array, Array]:
-        """Decays (F,) chosen by the inner folds (F, F − 1, L) of each outer one, and (F, F − 1) by all but one."""
-        F, m, _ = inner.shape
-        chosen, without = np.empty(F), np.empty((F, m))
-        for f in range(F):
-            chosen[f] = self._choosing.within(decays, inner[f], weight[f])
-            for g in range(m):
-                others = np.arange(m) != g
-                without[f, g] = self._choosing.within(decays, inner[f, others], weight[f, others])
-        return chosen, without
 
 
 def _of_target(held_out: HeldOut, number: int | None) -> HeldOut:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.tuning.folds import Folds, Partition, plan
+from weightdecay.tuning.nested_search import one_by_one
 from weightdecay.tuning.protocol import Facts
 
 Array = NDArray[np.float64]
@@ -25,6 +26,9 @@ REPEATS = 3  # times that rows are dealt out anew, where they were dealt out at 
 # Operations that all training sets may take where rows are dealt out anew, with many folds, and with few folds: less
 # than a second, a few seconds, and less than a minute.
 CHEAP, SHORT, LONG = 5e9, 2e10, 2.5e11
+# Share of a path that is asked of a training set where decays are minimised one by one: few of them, and none of the
+# small ones, which are the dear ones.
+FEW_DECAYS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,21 +113,22 @@ def nested_folds(folds: Folds, facts: Facts) -> NestedFolds | str:
     """
     if math.isinf(facts.fold_work):
         return "every decay of every fold is a fit of its own, and it would take many times as many"
-    most = MOST if MOST * (MOST + 1) / 2 * facts.fold_work <= SHORT else FEW
+    work = facts.fold_work * (FEW_DECAYS if one_by_one(facts) else 1.0)
+    most = MOST if MOST * (MOST + 1) / 2 * work <= SHORT else FEW
     found = _dealt(folds, facts, most) if folds.shuffled else _given(folds)
     if isinstance(found, str):
         return found
     found = [one.merged(most) for one in found]
-    if found[0].training_sets * facts.fold_work > LONG:
-        return "it would take many times as long as all the rest"
+    if found[0].training_sets * work > LONG:
+        return f"it would train on {found[0].training_sets:.0f} more sets of rows, and each of them takes long"
     if facts.strata is not None and any(one.loses_a_class(facts.strata) for one in found):
         return "two folds together may hold all rows of a class"
-    return NestedFolds(tuple(found[: _affordable(found[0], facts)]))
+    return NestedFolds(tuple(found[: _affordable(found[0], work)]))
 
 
-def _affordable(cells: Cells, facts: Facts) -> int:
-    """How many repetitions are cheap."""
-    return int(min(REPEATS, max(1.0, CHEAP / max(1.0, cells.training_sets * facts.fold_work))))
+def _affordable(cells: Cells, work: float) -> int:
+    """How many repetitions are cheap, where a training set costs so many operations."""
+    return int(min(REPEATS, max(1.0, CHEAP / max(1.0, cells.training_sets * work))))
 
 
 def _dealt(folds: Folds, facts: Facts, most: int) -> list[Cells] | str:

@@ -20,13 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
-from weightdecay.linear.newton.factors import Anchor, Factor, HeadHessian
+from weightdecay.linear.newton.factors import FORMED, Anchor, Factor, HeadHessian
+from weightdecay.linear.workers import threads_for
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 # Coefficients up to which a decomposition takes no longer than so many of Cholesky's.
 SPECTRAL, WORTH = 320, 8
+# Coefficients up to which factors are formed by one thread.
+ALONE = 1200
 
 
 @final
@@ -125,13 +128,16 @@ def guides(near: Sequence[Anchor], member: Index, decays: Array, local: Local) -
     for key, anchor, decay in zip(keys, near, decays.tolist(), strict=True):
         if key not in hessians:
             hessians[key] = anchor.hessian(key[1])
-            spectra[key] = _spectrum(anchor, key[1], hessians[key]) if times[key] >= WORTH else None
-        mine = spectra[key]
-        if mine is not None and 0.0 < decay < math.inf:
-            strength = anchor.members.strength(np.array(decay), np.array([key[1]]))
-            found.append(Shifted(mine, float(strength[0])))
-        else:
-            found.append(local(anchor, key[1], decay, hessians[key]))
+        # The threads of a BLAS that wait for each other are worth their while in large factors only.
+        with threads_for(math.inf if ALONE < anchor.v.size <= FORMED else 0.0):
+            if key not in spectra:
+                spectra[key] = _spectrum(anchor, key[1], hessians[key]) if times[key] >= WORTH else None
+            mine = spectra[key]
+            if mine is not None and 0.0 < decay < math.inf:
+                strength = anchor.members.strength(np.array(decay), np.array([key[1]]))
+                found.append(Shifted(mine, float(strength[0])))
+            else:
+                found.append(local(anchor, key[1], decay, hessians[key]))
     return found
 
 

@@ -16,7 +16,7 @@ cross-validation", JRSS B 82(4), eq. 8 for the step.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, final
@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.linear.newton.factors import FORMED, Anchor, Factor
+from weightdecay.linear.losses import Loss
+from weightdecay.linear.newton.factors import FORMED, Anchor
+from weightdecay.linear.newton.leverages import MANY, Leverages, extended, interpolates, leverages
 from weightdecay.linear.newton.minimise import Settings, minimise
 from weightdecay.linear.newton.paths import Paths
 from weightdecay.linear.newton.rows import Standardised, block_rows
+from weightdecay.linear.newton.solved import Solved
 from weightdecay.linear.row_losses import marked, of_rows
 from weightdecay.linear.rows import Share
-from weightdecay.linear.workers import shared_out, threads_for
+from weightdecay.linear.workers import in_order, shared_out, threads_for
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.protocol import Scorer
 
@@ -46,15 +49,16 @@ BUDGET = 4e7
 LARGE = 0.1
 # The same of many rows, on which each has little hold, and how many are completed then at least.
 VERY_LARGE, FEWEST = 0.25, 16
-# Rows from which leverages are interpolated between decays that far apart in decades.
-MANY = 2000
-SPACING = 0.75
 # Rows whose models resist together and are solved one by one.
 RESISTING = 64
 # Evaluations for the models without one row.
 MOST = 40
-# Rows whose leverages are formed together.
-TOGETHER = 4096
+# Room that a row's step needs, and what the step counts as where there is none.
+LEAST_ROOM, UNSAFE = 1e-8, 1e9
+# Predictors of a block of rows at all decays: they stay in the cache of a core.
+BLOCK = 2**16
+# Bytes of leverages held at once.
+HELD = 256 << 20
 
 
 @final
@@ -102,9 +106,8 @@ class LeaveOneOut:
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out loss (or −score) at every decay."""
         decays = np.asarray(decays, dtype=np.float64)
-        data, rows = self.paths.data, self.rows
+        data, rows, loss = self.paths.data, self.rows, self.problem.loss
         found = list(self.left_out(decays))
-        loss = self.problem.loss
         notes = [f"approximate ({int(one.completed.sum())} exact)" for one in found]
         notes = ["newton" if one.completed[rows].all() else note for one, note in zip(found, notes, strict=True)]
         if scoring is not None:
@@ -114,109 +117,80 @@ class LeaveOneOut:
             score[known] = self.problem.scored(scoring, self.problem.whole.rows[rows], means[:, known])
             nothing = np.full(len(decays), np.nan)
             return HeldOut(decays, score[None], np.ones(1), nothing, nothing, np.array([notes]))
-        each = np.stack([loss.value(data.target[rows], one.eta[rows][:, None])[:, 0] for one in found], axis=1)
-        record = of_rows(decays, [(each[:, :, None] * loss.reported, data.s[rows])], among)
-        for note in set(notes) - {"newton"}:
+
+        weight = np.zeros(data.n)
+        weight[rows] = data.s[rows]
+
+        def losses(block: slice) -> tuple[Array, Array]:
+            each = loss.value(data.target[block], np.stack([one.eta[block] for one in found], axis=1))
+            each *= loss.reported
+            return each[:, :, None], weight[block]
+
+        size = max(1, BLOCK // (len(decays) * loss.outputs))
+        blocks = [slice(start, start + size) for start in range(0, data.n, size)]
+        record = of_rows(decays, in_order(losses, blocks, data.n), among)
+        for note in set(notes):
             record = marked(record, np.array(notes) == note, note)
-        return marked(record, np.array(notes) == "newton", "newton")
+        return record
 
     def left_out(self, decays: Array) -> Iterator[LeftOut]:
         """Predictors of all rows by models that have not seen them, decay by decay."""
         new = np.array([one for one in decays if one not in self.known])
         if len(new):
-            self.known.update(zip(new.tolist(), self._left_out(new), strict=True))
+            solved = self.paths.solve(new)
+            c = self.paths.shape[0]
+            # What every decay's own leverages would take is held for some of them at a time.
+            most = len(new) if interpolates(self.paths.data) else max(1, HELD // (8 * self.paths.data.n * c * c))
+            for start in range(0, len(new), most):
+                part = slice(start, start + most)
+                self.known.update(zip(new[part].tolist(), self._left_out(new[part], solved[part]), strict=True))
         yield from (self.known[float(one)] for one in decays)
 
-    def _left_out(self, decays: Array) -> Iterator[LeftOut]:
+    def _left_out(self, decays: Array, solved: Sequence[Solved]) -> Iterator[LeftOut]:
         """The same of decays that are not known yet."""
-        solved = self.paths.solve(decays)
-        leverages = self._leverages(decays, [one.V[0] for one in solved])
-        for decay, one, leverage in zip(decays.tolist(), solved, leverages, strict=True):
-            v = one.V[0]
-            if np.isnan(v).any():
-                yield LeftOut(np.full((self.paths.data.n, len(v)), np.nan), np.ones(self.paths.data.n, dtype=bool))
-            else:
-                with threads_for(0.0 if v.size < 500 else math.inf):
-                    yield self._completed(decay, v, leverage)
+        n, (c, q) = self.paths.data.n, self.paths.shape
+        fine = [place for place, one in enumerate(solved) if not np.isnan(one.V[0]).any()]
+        if fine:
+            V = np.stack([solved[place].V[0] for place in fine])
+            eta, size = self._stepped(V, leverages(self.paths, decays[fine], list(V)))
+        for place, decay in enumerate(decays.tolist()):
+            if place not in fine:
+                yield LeftOut(np.full((n, c), np.nan), np.ones(n, dtype=bool))
+                continue
+            at = fine.index(place)
+            found, completed = eta[:, at], np.zeros(n, dtype=bool)
+            rows = self._chosen(size[at], c * q)
+            if len(rows):
+                with threads_for(0.0 if c * q < 500 else math.inf):
+                    done, there = self._solved(decay, V[at], rows)
+                found[rows[done]] = there[done]
+                completed[rows[done]] = True
+            yield LeftOut(found, completed)
 
-    def _leverages(self, decays: Array, models: list[Array]) -> list[Array]:
-        """G_i (n, c, c) at every decay: of many rows interpolated, as their logarithms are smooth in log λ."""
-        data = self.paths.data
-        inner = np.flatnonzero((decays > 0) & np.isfinite(decays) & np.array([not np.isnan(v).any() for v in models]))
-        exact = {int(one) for one in np.setdiff1d(np.arange(len(decays)), inner)}
-        order = inner[np.argsort(decays[inner])]
-        if data.n < MANY or data.loss.outputs > 1 or len(order) < 8:
-            exact |= set(order.tolist())
-        else:
-            last = -math.inf
-            for one in [*order.tolist(), None]:
-                if one is None or math.log10(decays[one]) - last >= SPACING:
-                    chosen = int(order[-1]) if one is None else one
-                    exact.add(chosen)
-                    last = math.log10(decays[chosen])
-        known = {one: self._leverage(float(decays[one]), models[one]) for one in sorted(exact)}
-        nodes = [one for one in order.tolist() if one in known]
-        return [known[one] if one in known else _between(one, decays, known, nodes) for one in range(len(decays))]
+    def _stepped(self, V: Array, levers: Leverages) -> tuple[Array, Array]:
+        """Predictors (n, L, c) of all rows one Newton step from models V (L, c, q), and the steps' sizes (L, n)."""
+        data, (L, c, q) = self.paths.data, V.shape
+        p = data.p
+        found, size = np.empty((data.n, L, c)), np.empty((L, data.n))
+        W = np.ascontiguousarray(V[:, :, :p].reshape(L * c, p).T)
+        most = max(1, BLOCK // max(1, L * c * c))
 
-    def _factor(self, decay: float, v: Array, *, near: bool = False) -> tuple[Factor, Array]:
-        """Of the Hessian of the mean at a model, or near it, and the curvatures (n, c, c) there."""
-        paths = self.paths
-        anchor = Anchor(paths.data, paths.cells, paths.members, 0.0, v)
-        anchor = paths.nearest(decay) if near else anchor
-        factor = anchor.factor(0, decay, anchor.hessian(0))
-        return factor, paths.data.loss.curvature(paths.data.target, _predictors(paths.data, v))
-
-    def _free(self, decay: float, c: int) -> Array:
-        """1 for the coefficients (D,) that are not held at 0, which a row has no hold on either."""
-        held = self.paths.members.held(np.array([decay]), np.zeros(1, dtype=np.intp))[0]
-        return np.tile((~held).astype(np.float64), c)
-
-    def _leverage(self, decay: float, v: Array) -> Array:
-        """G_i (n, c, c) for the Hessian of the sum."""
-        data, (c, q) = self.paths.data, v.shape
-        if np.isnan(v).any():
-            return np.zeros((data.n, c, c))
-        factor, _ = self._factor(decay, v)
-        S = float(self.paths.members.weight[0])
-        with threads_for(0.0 if v.size < 500 else math.inf):
-            free = np.diag(self._free(decay, c))
-            inverse = factor.solve(free).reshape(c, q, c, q) / S
-
-        def of_share(share: Share) -> Array:
-            found = np.zeros((data.n, c, c))
+        def of_share(share: Share) -> None:
             number, of = share
-            for start in range(number * TOGETHER, data.n, of * TOGETHER):
-                rows = slice(start, start + TOGETHER)
-                Z = _extended(data, rows, q)
-                for a in range(c):
-                    for b in range(c):
-                        found[rows, a, b] = np.einsum("ij,ij->i", Z @ inverse[a, :, b], Z)
-            return found
+            for start in range(number * most, data.n, of * most):
+                rows = slice(start, min(start + most, data.n))
+                s, target = data.s[rows], data.target[rows]
+                eta = np.asarray(data.Z[rows] @ W).reshape(len(s), L, c)
+                if q > p:
+                    eta += V[:, :, p]
+                if data.offset is not None:
+                    eta += data.offset[rows][:, None, :]
+                step, safe = _step(data.loss, target, s, eta, levers.of(rows))[:2]
+                size[:, rows] = np.where(safe, np.abs(step).max(axis=2), UNSAFE).T
+                found[rows] = eta + step
 
-        return np.asarray(sum(shared_out(of_share, data.n, 8 * data.n * c * c)))
-
-    def _completed(self, decay: float, v: Array, leverage: Array) -> LeftOut:
-        """One Newton step for all rows, and the whole way for those that need it."""
-        data, c = self.paths.data, len(v)
-        eta = _predictors(data, v)
-        bend = data.loss.curvature(data.target, eta)
-        slope = data.loss.slope(data.target, eta[:, None].copy())[:, 0]
-        s = data.s[:, None, None]
-        room = np.eye(c) - s * (bend @ leverage)
-        # A row that alone holds up a direction leaves no room: it has to be completed.
-        safe = np.linalg.cond(room) < 1e8 if c > 1 else room[:, 0, 0] > 1e-8
-        room[~safe] = np.eye(c)
-        right = (data.s[:, None] * slope)[:, :, None]
-        push = np.asarray(right / room if c == 1 else np.linalg.solve(room, right), dtype=np.float64)[:, :, 0]
-        step = (leverage @ push[:, :, None])[:, :, 0]
-        found = eta + step
-        rows = self._chosen(np.abs(step).max(axis=1) + np.where(safe, 0.0, 1e9), v.size)
-        completed = np.zeros(data.n, dtype=bool)
-        if len(rows):
-            done, there = self._solved(decay, v, rows, push[rows])
-            found[rows[done]] = there[done]
-            completed[rows[done]] = True
-        return LeftOut(found, completed)
+        shared_out(of_share, data.n, 0)
+        return found, size
 
     def _chosen(self, size: Array, D: int) -> Index:
         """The rows to complete: all, or those whose step is large, the largest first."""
@@ -229,18 +203,20 @@ class LeaveOneOut:
         large = rows[size[rows] > (VERY_LARGE if data.n > MANY else LARGE)]
         return np.sort(large[np.argsort(-size[large], kind="stable")[:most]])
 
-    def _solved(self, decay: float, v: Array, rows: Index, push: Array) -> tuple[NDArray[np.bool_], Array]:
+    def _solved(self, decay: float, v: Array, rows: Index) -> tuple[NDArray[np.bool_], Array]:
         """Which of some rows' own problems were solved, and the rows' predictors (m, c) there."""
         paths, data = self.paths, self.paths.data
         (c, q), S, members = v.shape, float(self.paths.members.weight[0]), self.paths.members
-        factor, bend = self._factor(decay, v, near=data.n > MANY)
-        Z = _extended(data, rows, q)
+        near = paths.nearest(decay) if data.n > MANY else Anchor(data, paths.cells, members, 0.0, v)
+        factor = near.factor(0, decay, near.hessian(0))
+        Z = extended(data, rows, q)
         # F⁻¹E_i of every row, (m, D, c).
-        free = self._free(decay, c)[:, None]
+        free = np.tile(~members.held(np.array([decay]), np.zeros(1, dtype=np.intp))[0], c).astype(np.float64)[:, None]
         toward = np.stack([factor.solve(free * np.kron(np.eye(c)[a][:, None], Z.T)).T / S for a in range(c)], axis=2)
-        weight = data.s[rows, None, None] * bend[rows]
         G = np.einsum("mkqb,mq->mkb", toward.reshape(len(rows), c, q, c), Z)
-        middle = np.linalg.pinv(np.eye(c) - weight @ G) @ weight
+        eta = Z @ v.T if data.offset is None else Z @ v.T + data.offset[rows]
+        _, _, push, weight = _step(data.loss, data.target[rows], data.s[rows], eta[:, None], G[:, None])
+        middle = np.linalg.pinv(np.eye(c) - weight[:, 0] @ G) @ weight[:, 0]
         member, strength = np.zeros(len(rows), dtype=np.intp), np.full(len(rows), decay)
         goal = float(paths.goal[0])
 
@@ -258,7 +234,7 @@ class LeaveOneOut:
             reached = np.abs(gradient.reshape(-1, c, q) * members.reach[0])
             return np.asarray(reached.max(axis=(1, 2), initial=0.0) / goal)
 
-        start = v.reshape(1, -1) + np.einsum("mda,ma->md", toward, push)
+        start = v.reshape(1, -1) + np.einsum("mda,ma->md", toward, push[:, 0])
         ended = minimise(start, evaluate, precondition, measure, Settings(MOST))
         V, done = ended.V.reshape(-1, c, q), ended.converged.copy()
         for one in np.flatnonzero(~done)[: RESISTING if self.thorough else 0]:
@@ -277,36 +253,36 @@ class LeaveOneOut:
         return found.V[0], bool(found.converged[0])
 
 
-def _between(one: int, decays: Array, known: dict[int, Array], nodes: list[int]) -> Array:
-    """Leverages at a decay by the cubic through the logarithms of the four nearest ones."""
-    at = np.log(decays[nodes])
-    place = math.log(decays[one])
-    after = int(np.searchsorted(at, place))
-    low = min(max(0, after - 2), max(0, len(nodes) - 4))
-    near, x = nodes[low : low + 4], at[low : low + 4]
-    tiny = np.finfo(np.float64).tiny
-    logs = np.zeros_like(known[near[0]])
-    for k, node in enumerate(near):
-        others = np.delete(x, k)
-        factor = float(np.prod((place - others) / (x[k] - others)))
-        logs = logs + factor * np.log(np.maximum(known[node], tiny))
-    return np.asarray(np.exp(logs))
+def _step(loss: Loss, target: Array, s: Array, eta: Array, G: Array) -> tuple[Array, NDArray[np.bool_], Array, Array]:
+    """Newton steps of predictors (m, L, c) to those without each row, given leverages (m, L, c, c).
 
-
-def _extended(data: Standardised, rows: Index | slice, q: int) -> Array:
-    """Columns of some rows, dense, with a 1 for the intercept where there is one."""
-    part = data.Z[rows]
-    part = part.toarray() if data.sparse else part
-    return part if q == data.p else np.concatenate([part, np.ones((len(part), 1))], axis=1)
-
-
-def _predictors(data: Standardised, v: Array) -> Array:
-    """Predictors (n, c) of one model."""
-    p = data.p
-    eta = np.asarray(data.Z @ v[:, :p].T)
-    if v.shape[1] > p:
-        eta = eta + v[:, p]
-    return eta if data.offset is None else eta + data.offset
+    Returns
+    -------
+    step : ndarray of shape (m, L, c)
+        G (I − sWG)⁻¹ s slope.
+    safe : ndarray of shape (m, L) of bool
+        Whether a row does not alone hold up a direction: otherwise there is no room for its step, which is then taken
+        as if it had no hold.
+    push : ndarray of shape (m, L, c)
+        (I − sWG)⁻¹ s slope.
+    weight : ndarray of shape (m, L, c, c)
+        sW.
+    """
+    m, L, c = eta.shape
+    weight = loss.curvature(np.repeat(target, L), eta.reshape(m * L, c)).reshape(m, L, c, c)
+    weight *= s[:, None, None, None]
+    push = loss.slope(target, eta.copy())
+    push *= s[:, None, None]
+    if c == 1:
+        room = 1.0 - weight[..., 0] * G[..., 0]
+        safe = room[..., 0] > LEAST_ROOM
+        push /= np.where(safe[..., None], room, 1.0)
+        return G[..., 0] * push, safe, push, weight
+    room = np.eye(c) - weight @ G
+    safe = np.linalg.cond(room) < 1.0 / LEAST_ROOM
+    room[~safe] = np.eye(c)
+    push = np.asarray(np.linalg.solve(room, push[..., None]), dtype=np.float64)[..., 0]
+    return np.asarray(G @ push[..., None])[..., 0], safe, push, weight
 
 
 def _gradients(data: Standardised, V: Array, rows: Index) -> Array:

@@ -41,8 +41,6 @@ CLOSER, CLOSEST = (0.24, 0.6), (0.0, 0.0)
 POOR = 0.12
 # Evaluations before the Hessian is renewed at the place that was reached.
 PATIENCE = 4
-# Coefficients up to which factors are formed by one thread.
-ALONE = 1200
 # Products of a Hessian that is formed without thinking twice.
 CHEAP = 2e9
 # New Hessians in search of a model without decay: a few lead to it, and none where there is none.
@@ -298,9 +296,7 @@ class Paths:
         for start in range(0, len(order), size):
             part = order[start : start + size]
             near = [anchors or self.nearest(float(decays[one])) for one in part]
-            # The threads of a BLAS that wait for each other are worth their while in large factors only.
-            with threads_for(0.0 if D <= ALONE or D > FORMED else math.inf):
-                factors = guides(near, member[part], decays[part], self.local)
+            factors = guides(near, member[part], decays[part], self.local)
             guess = None if expected is None else expected[part]
             ended = self._minimise(V[part], member[part], decays[part], (factors, settings, guess))
             c, q = self.shape

@@ -282,6 +282,12 @@ class NewtonProblem:
                     f"cv='loo' with l1_ratio={self.shell.l1_ratio:g}: leave-one-out is for weight decay alone; give "
                     "cv=10, or l1_ratio=0"
                 )
+            columns = self.rows.n_positive if self.turns else self.rows.p
+            if self.loss.outputs * columns > FORMED:
+                raise ValueError(
+                    f"cv='loo' with {self.loss.outputs * columns:,} coefficients: it needs second derivatives, which "
+                    f"are formed of up to {FORMED:,}; give cv=10"
+                )
             return LeaveOneOut(self)
         self.check_folds(folds)
         return NewtonSplit(self, folds)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from weightdecay.linear.newton.courses import Course
 from weightdecay.linear.newton.passes import predictors
 from weightdecay.linear.newton.solved import Solved
+from weightdecay.linear.workers import in_order
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.protocol import Scorer
@@ -26,6 +27,8 @@ Index = NDArray[np.intp]
 
 # Predictors of held-out rows formed at a time.
 PREDICTED = 2**22
+# Products of a Hessian from which courses are solved side by side.
+SIDE_BY_SIDE = 5e7
 UNFINISHED = "not converged"
 NOWHERE = "no minimum"
 
@@ -39,9 +42,30 @@ class NewtonSplit:
     folds: Folds
 
     @cached_property
+    def different(self) -> tuple[Folds, list[list[int]]]:
+        """A plan of the different training sets, each tested on all rows that its folds are, and who these folds are.
+
+        Nested folds leave f and g out twice, tested on f and on g: it is one training set.
+        """
+        made, asked, start = [], [], 0
+        for partition in self.folds.partitions:
+            sets: dict[tuple[int, ...], list[int]] = {}
+            for place, train in enumerate(partition.train):
+                sets.setdefault(train, []).append(place)
+            test = tuple(tuple(sorted({one for f in mine for one in partition.test[f]})) for mine in sets.values())
+            made.append(replace(partition, train=tuple(sets), test=test))
+            asked += [[start + f for f in mine] for mine in sets.values()]
+            start += len(partition.train)
+        if len(asked) == start:
+            return self.folds, asked
+        # No fold is a single hold-out of its own where others share its training set.
+        repeat = np.zeros(len(asked), dtype=np.intp)
+        return replace(self.folds, partitions=tuple(made), repeat=repeat), asked
+
+    @cached_property
     def courses(self) -> Sequence[Course]:
         """Training sets that are solved together."""
-        return self.problem.courses(self.folds)
+        return self.problem.courses(self.different[0])
 
     @property
     def passes(self) -> int:
@@ -56,25 +80,38 @@ class NewtonSplit:
         status = np.full((F, L), "newton", dtype="<U24")
         rows: Array = np.zeros((0, L))
         of_rows = np.zeros(0)
-        for course in self.courses:
-            solved = course.paths.solve(decays)
+        for course, solved in zip(self.courses, self._solved(decays), strict=True):
             self.problem.remember(course)
-            for member, fold in enumerate(course.folds):
-                if fold < 0:
+            for member, number in enumerate(course.folds):
+                if number < 0:
                     continue
-                members = course.paths.members
-                weight[fold] = members.test_weight[member] if scoring is None else 1.0
-                status[fold] = _statuses(solved, member)
+                members, folds = course.paths.members, self.different[1][number]
+                status[folds] = _statuses(solved, member)
                 if scoring is not None:
-                    loss[fold] = self._scores(course, member, solved, scoring)
+                    loss[folds] = self._scores(course, member, (decays, solved), (scoring, folds))
                 elif F == 1:
                     rows, of_rows = self._row_losses(course, member, solved)
+                    weight[folds] = members.test_weight[member]
+                elif len(folds) == 1:
+                    loss[folds] = [one.test_loss[member] for one in solved]
+                    loss[folds] *= self.problem.loss.reported / members.test_weight[member]
+                    weight[folds] = members.test_weight[member]
                 else:
-                    loss[fold] = [one.test_loss[member] for one in solved]
-                    loss[fold] *= self.problem.loss.reported / members.test_weight[member]
+                    each, of_each = self._row_losses(course, member, solved)
+                    for fold, mine in zip(folds, self._apart(course, member, folds), strict=True):
+                        weight[fold] = of_each[mine].sum()
+                        loss[fold] = of_each[mine] @ each[mine] / weight[fold]
         if scoring is None and F == 1:
             return from_rows(decays, rows, of_rows, status, among)
         return from_folds(decays, loss, weight, self.folds.repeat, status, among=among)
+
+    def _solved(self, decays: Array) -> Iterator[list[Solved]]:
+        """The models of every course: large ones side by side, since one has seldom enough rows for two threads."""
+        shape = self.courses[0].paths.shape
+        products = float(self.courses[0].paths.data.n) * (shape[0] * shape[1]) ** 2
+        apart = products >= SIDE_BY_SIDE and len(self.courses) > 1
+        rows = sum(one.paths.data.n for one in self.courses) if apart else 0
+        yield from in_order(lambda course: course.paths.solve(decays), self.courses, rows)
 
     def _row_losses(self, course: Course, member: int, solved: Sequence[Solved]) -> tuple[Array, Array]:
         """Losses (m, L) of the test rows of a fold, and their weights."""
@@ -94,15 +131,40 @@ class NewtonSplit:
         paths = course.paths
         return [(part, predictors(paths.data, paths.members, V, which, rows[part])) for part in parts]
 
-    def _scores(self, course: Course, member: int, solved: Sequence[Solved], scoring: Scorer) -> Array:
-        """−score (L,) of a fold."""
-        mean = self.problem.loss.mean
-        found = np.concatenate([mean(eta) for _, eta in self.predicted(course, member, solved)])
-        known = np.isfinite(found).all(axis=(0, 2))
-        losses = np.full(len(solved), np.nan)
+    def _apart(self, course: Course, member: int, folds: Sequence[int]) -> Sequence[NDArray[np.bool_]]:
+        """Which of a member's test rows (m,) belong to each of its folds."""
         rows = course.rows[course.test_rows(member)]
-        losses[known] = self.problem.scored(scoring, rows, found[:, known])
-        return losses
+        return [np.isin(rows, self._tests[fold]) for fold in folds]
+
+    @cached_property
+    def _tests(self) -> Sequence[Index]:
+        """Test rows of every fold."""
+        return [test for _, test in self.folds.splits()]
+
+    def _scores(
+        self, course: Course, member: int, models: tuple[Array, Sequence[Solved]], asked: tuple[Scorer, Sequence[int]]
+    ) -> Array:
+        """−score (m, L) of some folds of a member, each decay scored once."""
+        decays, solved = models
+        scoring, folds = asked
+        known = self._scored.setdefault(id(scoring), (scoring, {}))[1]
+        new = [place for place, decay in enumerate(decays.tolist()) if (folds[0], decay) not in known]
+        if new:
+            mean = self.problem.loss.mean
+            parts = self.predicted(course, member, [solved[place] for place in new])
+            found = np.concatenate([mean(eta) for _, eta in parts])
+            there = np.isfinite(found).all(axis=(0, 2))
+            rows = course.rows[course.test_rows(member)]
+            for fold, mine in zip(folds, self._apart(course, member, folds), strict=True):
+                losses = np.full(len(new), np.nan)
+                losses[there] = self.problem.scored(scoring, rows[mine], found[mine][:, there])
+                known.update(((fold, float(decays[place])), loss) for place, loss in zip(new, losses, strict=True))
+        return np.array([[known[fold, decay] for decay in decays.tolist()] for fold in folds])
+
+    @cached_property
+    def _scored(self) -> dict[int, tuple[Scorer, dict[tuple[int, float], Array]]]:
+        """Scorers, and scores by fold and decay."""
+        return {}
 
 
 def _statuses(solved: Sequence[Solved], member: int) -> list[str]:
