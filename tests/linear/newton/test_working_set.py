@@ -163,3 +163,16 @@ def test_more_columns_than_a_hessian_may_have_are_said_to_be_too_many(monkeypatc
     monkeypatch.setattr(working_set, "FORMED", 6)
     found = shell(2, standardize=False).open(X, y).models(decays)
     assert found.status[0] == "newton" and found.status[2] == UNFINISHED
+
+
+def test_more_that_pull_than_there_is_room_for_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as those that have coefficients fit, the model is that of a set without bounds."""
+    X, y = data(2)
+    decays = SHARES * most(2, np.ones(N), np.ones(X.shape[1]), True)
+    expected = shell(2, standardize=False).open(X, y).models(decays)
+    used = int((expected.coef[2] != 0).sum())
+    monkeypatch.setattr(working_set, "FORMED", used + 12)
+    monkeypatch.setattr(working_set, "FEWEST", 5)
+    found = shell(2, standardize=False).open(X, y).models(decays)
+    assert found.status == ("newton",) * 3
+    np.testing.assert_allclose(found.coef, expected.coef, rtol=0, atol=1e-6)

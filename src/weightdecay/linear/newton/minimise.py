@@ -35,6 +35,8 @@ SMALLEST_STEP = 1e-10
 SHORTENED = 30
 # The next step, beside the point or 1, that counts as none.
 STEP = 1e-7
+# The longest step, beside the point or 1.
+FARTHEST = 30.0
 # A ratio of gradients by which a step is sure to help.
 SURE = 0.3
 
@@ -202,7 +204,10 @@ def _turn(out: Minimum, work: _Work, fresh: Index, before: Array) -> None:
     if not len(fresh):
         return
     whole = work.length[fresh] == 1.0
-    work.direction[fresh] = work.memory.direction(out.gradient[fresh], fresh, work.precondition)
+    direction = work.memory.direction(out.gradient[fresh], fresh, work.precondition)
+    # Where a loss is level a Newton step leads to where numbers end.
+    far = np.abs(direction).max(axis=1, initial=0.0) / (FARTHEST * np.maximum(1.0, np.abs(out.V[fresh]).max(axis=1)))
+    work.direction[fresh] = direction / np.maximum(1.0, np.where(np.isfinite(far), far, 1.0))[:, None]
     work.length[fresh] = 1.0
     with np.errstate(over="ignore", invalid="ignore"):
         _look_ahead(out, work, fresh, before, whole)

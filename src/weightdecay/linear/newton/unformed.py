@@ -3,7 +3,8 @@
 Every member is followed from large decays to small ones, since near starts are all that saves steps: first at decays
 some way apart, each extrapolated from those before, then at those in between, which are interpolated. Sparse columns
 take Newton steps by conjugate gradients (`conjugate`), dense ones, whose products are cheaper together, quasi-Newton
-steps (`minimise`), and L1 terms working sets.
+steps (`minimise`), and L1 terms working sets. What no decay holds is known up to a constant for all classes; it is that
+with sum 0.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ Array = NDArray[np.float64]
 NEAR, FAR = 0.5, 0.8
 # Decades between Hessians' heads and diagonals.
 RENEWED = 0.5
-# Evaluations per Newton step allowed, and pairs of steps kept, by quasi-Newton steps.
-LONG, MANY_PAIRS = 10, 8
+# Evaluations per Newton step allowed, those with one guide, and pairs of steps kept, by quasi-Newton steps.
+LONG, PATIENCE, MANY_PAIRS = 10, 60, 8
 # The step that counts as none, beside that of models whose Hessian is formed.
 COARSER = 10.0
 
@@ -39,7 +40,6 @@ COARSER = 10.0
 def downward(paths: Paths, decays: Array) -> None:
     """All members at new finite decays."""
     F = paths.members.count
-    every = np.arange(F)
     if paths.members.l1_ratio:
         _with_kinks(paths, decays)
         return
@@ -54,9 +54,23 @@ def downward(paths: Paths, decays: Array) -> None:
         if paths.data.sparse:
             found = _by_products(paths, decay, start)
         else:
-            settings = Settings(LONG * paths.max_iter, MANY_PAIRS, trust=False, step=COARSER * paths.step)
-            found = paths.solve_from(start, every, np.full(F, decay), settings)
+            found = _together(paths, decay, start)
+        if paths.shape[0] > 1:
+            found.V -= np.where(paths.members.Q[:, None, :] == 0.0, found.V.mean(axis=1, keepdims=True), 0.0)
         paths.keep(decay, found)
+
+
+def _together(paths: Paths, decay: float, start: Array) -> Solved:
+    """The members' models at a decay from V (F, c, q), with a new guide wherever the last has led nowhere for long."""
+    every, decays = np.arange(paths.members.count), np.full(paths.members.count, decay)
+    settings = Settings(PATIENCE, MANY_PAIRS, trust=False, step=COARSER * paths.step)
+    found = paths.solve_from(start, every, decays, settings)
+    for _ in range(LONG * paths.max_iter // PATIENCE):
+        if found.converged.all() or not np.isfinite(found.V).all():
+            break
+        paths.begin(decay, found.V[int(np.argmin(found.converged))])
+        found = paths.solve_from(found.V, every, decays, settings)
+    return found
 
 
 def _with_kinks(paths: Paths, decays: Array) -> None:

@@ -2,7 +2,8 @@
 
 At each decay the columns are taken along that have a coefficient at the last one, or whose gradient is close enough to
 its threshold to pass it by the next (the strong rule: |g_j| ≥ 2 t_j(λ) − t_j(λ before)). What was left out wrongly
-shows in the gradients of all columns at the solution, and is taken along then.
+shows in the gradients of all columns at the solution, and is taken along then. Where that is more than there is room
+for, columns whose coefficients are zero make room.
 
 Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems", JRSS B 74(2).
 """
@@ -28,6 +29,8 @@ Index = NDArray[np.intp]
 
 # Rounds in which columns that were left out wrongly are taken along.
 ROUNDS = 20
+# Columns at least that are tried at a time where not all that are wanted have room.
+FEWEST = 64
 # Ratio of decays up to which one's models are a start for the next.
 APART = 1.4
 
@@ -42,13 +45,14 @@ def sparse_models(paths: Paths, decay: float, start: Array, before: float) -> So
     thresholds = np.stack([paths.members.kinks(decay, int(m), c).reshape(c, q) for m in every])
     last = thresholds * (min(before, 1.5 * decay) / decay)
     gradient = np.abs(paths.gradients(start, every).train)
-    free = (thresholds == 0) & ~paths.members.pinned[:, None, :]
-    pulling = (gradient >= 2 * thresholds - last) & (thresholds > 0)
-    inside = ((start != 0) | free | pulling).any(axis=(0, 1))
-    inside[_mapped(paths.members)] = True
+    needed = ((thresholds == 0) & ~paths.members.pinned[:, None, :]).any(axis=(0, 1))
+    needed[_mapped(paths.members)] = True
+    pulling = ((gradient >= 2 * thresholds - last) & (thresholds > 0)).any(axis=(0, 1))
+    excess = (gradient - thresholds).max(axis=(0, 1))
     V, found = start, Solved.nothing(F, paths.shape)
+    inside = needed | (start != 0).any(axis=(0, 1)) | pulling
     for _ in range(ROUNDS):
-        columns = np.flatnonzero(inside)
+        columns = _fitting(needed | (V != 0).any(axis=(0, 1)), inside, excess, FORMED // c)
         if c * len(columns) > FORMED:
             break
         narrow = _narrowed(paths, columns)
@@ -56,15 +60,28 @@ def sparse_models(paths: Paths, decay: float, start: Array, before: float) -> So
         part = narrow.together(V[:, :, columns], every, np.full(F, decay))
         V = np.zeros((F, c, q))
         V[:, :, columns] = part.V
-        gradient = np.abs(paths.gradients(V, every).train) - thresholds
-        gradient = np.where(thresholds > 0, gradient * paths.members.reach[:, None, :], 0.0)
-        missed = (gradient > paths.goal[:, None, None]).any(axis=(0, 1)) & ~inside
+        over = np.abs(paths.gradients(V, every).train) - thresholds
+        excess = over.max(axis=(0, 1))
+        over = np.where(thresholds > 0, over * paths.members.reach[:, None, :], 0.0)
+        inside = np.zeros(q, dtype=bool)
+        inside[columns] = True
+        missed = (over > paths.goal[:, None, None]).any(axis=(0, 1)) & ~inside
         if not missed.any():
             return Solved(V, part.test_loss, part.ratio, part.size, part.converged)
         inside |= missed
     found.V, found.ratio = start.copy(), np.ones(F)
     found.test_loss[:] = math.nan
     return found
+
+
+def _fitting(needed: NDArray[np.bool_], wanted: NDArray[np.bool_], excess: Array, most: int) -> Index:
+    """The columns that are needed, and as many of those wanted as there is room for, the steepest first."""
+    others = np.flatnonzero(wanted & ~needed)
+    room = max(0, most - int(needed.sum()))
+    if len(others) > room:
+        room = min(room, max(FEWEST, int(needed.sum())))
+    kept = others[np.argsort(-excess[others], kind="stable")[:room]]
+    return np.union1d(np.flatnonzero(needed), kept).astype(np.intp)
 
 
 def descending(paths: Paths, decays: Array) -> list[float]:
