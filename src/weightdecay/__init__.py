@@ -26,6 +26,8 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "ModelFileError",
+    "NetworkClassifier",
+    "NetworkRegressor",
     "NewRowsWarning",
     "Penalty",
     "PoissonRegression",
@@ -40,6 +42,7 @@ __all__ = [
     "convert",
     "explain",
     "load",
+    "param_groups",
     "path",
     "plot",
     "read",
@@ -49,6 +52,7 @@ __all__ = [
     "terminal",
     "time_folds",
     "tune",
+    "with_decay",
 ]
 
 # Public name -> the module that defines it.
@@ -67,6 +71,8 @@ _OBJECTS = {
     "LinearRegression": "weightdecay.linear.estimators",
     "LogisticRegression": "weightdecay.linear.classification",
     "ModelFileError": "weightdecay.studies.sealed_files",
+    "NetworkClassifier": "weightdecay.neural.network.estimators",
+    "NetworkRegressor": "weightdecay.neural.network.estimators",
     "NewRowsWarning": "weightdecay.studies.table_model",
     "Penalty": "weightdecay.decay.penalty",
     "PoissonRegression": "weightdecay.linear.counts",
@@ -81,6 +87,7 @@ _OBJECTS = {
     "convert": "weightdecay.decay.units",
     "explain": "weightdecay.records.codes",
     "load": "weightdecay.studies.model_files",
+    "param_groups": "weightdecay.neural.groups",
     "path": "weightdecay.studies.tuning",
     "read": "weightdecay.tables.read",
     "read_rows": "weightdecay.studies.new_rows",
@@ -88,6 +95,7 @@ _OBJECTS = {
     "save": "weightdecay.studies.model_files",
     "time_folds": "weightdecay.tuning.time_folds",
     "tune": "weightdecay.studies.tuning",
+    "with_decay": "weightdecay.neural.with_decay",
 }
 
 # Public name -> the module that it is.
@@ -101,6 +109,9 @@ if TYPE_CHECKING:
     from weightdecay.linear.classification import LogisticRegression
     from weightdecay.linear.counts import PoissonRegression
     from weightdecay.linear.estimators import LinearRegression
+    from weightdecay.neural.groups import param_groups
+    from weightdecay.neural.network.estimators import NetworkClassifier, NetworkRegressor
+    from weightdecay.neural.with_decay import with_decay
     from weightdecay.records.class_diagnostics import ClassDiagnostics
     from weightdecay.records.codes import codes, explain
     from weightdecay.records.column_plan import ColumnPlan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,11 @@ class History:
         The outcome in one sentence.
     columns : tuple of str
         Names of the p columns.
+    held_out : ndarray of shape (epochs + 1,), or empty
+        Loss of held-out rows after every epoch, on the scale of ``loss``; of a network whose decay was tuned, averaged
+        over the folds. nan where it is not known.
+    shown : str
+        What the weights are, in a word: norms of a network's layers are no weights.
 
     Examples
     --------
@@ -46,6 +51,8 @@ class History:
     converged: bool
     message: str
     columns: tuple[str, ...] = ()
+    held_out: Array = field(default_factory=lambda: np.zeros(0))
+    shown: str = "weight"
 
     def __post_init__(self) -> None:
         freeze(self)

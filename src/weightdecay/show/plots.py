@@ -209,7 +209,7 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     every = _by_decay(histories)
     ax = axes(ax)
     ax.set_xlabel("epoch")
-    ax.set_ylabel("weight")
+    ax.set_ylabel(every[0].shown)
     ax.locator_params(axis="x", integer=True)
     ax.spines[["top", "right"]].set_visible(False)
     settle(ax)

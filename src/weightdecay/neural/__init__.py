@@ -1,0 +1,1 @@
+"""Engine 2: neural networks, the only folder that imports torch."""

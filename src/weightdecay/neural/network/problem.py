@@ -1,0 +1,257 @@
+"""The `Problem` of a network: all models at all decays as members of populations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from weightdecay.neural.network.architecture import Factory
+from weightdecay.neural.network.opened import Opened, Scales
+from weightdecay.neural.network.split import CONSTANT, DIVERGED, NetworkSplit, evaluated
+from weightdecay.neural.population.groups import trained
+from weightdecay.neural.population.optimisers import Settings
+from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made
+from weightdecay.records.decay_path import DecayPath
+from weightdecay.records.finding import Finding
+from weightdecay.records.history import History
+from weightdecay.tuning.folds import Folds, for_every_class, natural_count
+from weightdecay.tuning.progress import Progress
+from weightdecay.tuning.protocol import Facts, Scorer
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+# Rows above which one fifth is held out once instead of five times.
+MANY_ROWS = 10_000
+# Share of the training rows kept aside for early stopping, and epochs without a gain that stop a member.
+ASIDE, PATIENCE = 0.1, 10
+# Decades of ηλT, T steps at the learning rate η, of whose weights decay takes the share 1 − e^(−ηλT): nothing to all.
+SPAN = (-3.0, 1.5)
+
+
+class Shell(Protocol):
+    """What a problem asks of the estimator that opened it."""
+
+    @property
+    def learning_rate(self) -> float:
+        """η."""
+        ...
+
+    def fitted(self, problem: NetworkProblem, decay: float) -> Any:
+        """A clone at a decay, fitted to the problem."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A trained network: the module in float64, its scales, and what was recorded of its training."""
+
+    module: nn.Module
+    scales: Scales
+    portion: Trained | None
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkProblem:
+    """Rows opened for a network that is trained by mini-batches.
+
+    Parameters
+    ----------
+    shell : Shell
+    opened : Opened
+    factory : callable
+    settings : Settings
+    schedule : Schedule
+    exempt : callable
+        Names of the parameters of a module that are not decayed.
+    judge : callable of (scorer, rows, means)
+        −score (L,) of predictions (m, L, k).
+    """
+
+    shell: Shell
+    opened: Opened
+    factory: Factory
+    settings: Settings
+    schedule: Schedule
+    exempt: Callable[[nn.Module], frozenset[str]]
+    judge: Callable[[Scorer, Index, Array], Array]
+    facts_: Facts
+    early: bool = False
+    progress: Progress | None = field(default=None, repr=False)
+    curves: dict[float, list[Array]] = field(default_factory=dict, repr=False)
+
+    def facts(self) -> Facts:
+        """What is known of the data."""
+        return self.facts_
+
+    def natural_cv(self) -> str | int:
+        """Five folds, fewer where the smallest class has fewer members."""
+        n = int((self.opened.weight > 0).sum())
+        if self.facts_.strata is None:
+            return min(5, n)
+        return min(natural_count(self.facts_.strata[self.opened.weight > 0], 5), n)
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run on all rows."""
+        return self.schedule.epochs * -(-len(self.opened.weight) // self.schedule.batch_size)
+
+    def candidates(self) -> Array:
+        """A half-decade lattice of λ over which decay takes from next to nothing of the weights to all in a run."""
+        rate = 1.0 if self.settings.form == "independent" else float(self.shell.learning_rate)
+        low, high = (np.log10(1.0 / (rate * self.steps)) + one for one in SPAN)
+        # A step that took more than all of a weight would turn its sign.
+        high = min(high, np.log10(0.5 / rate))
+        return np.asarray(10.0 ** (np.arange(np.floor(2 * low), np.floor(2 * high) + 1) / 2))
+
+    def split(self, folds: Folds) -> NetworkSplit:
+        """All folds as members of one population."""
+        if folds.leave_one_out:
+            raise ValueError(
+                "cv='loo' would train a network for every row; give a number of folds, such as cv=5, or cv='auto'"
+            )
+        opened = self.opened
+        for number, (train, _) in enumerate(folds.splits()):
+            if len(opened.classes):
+                seen = np.bincount(opened.y[train].astype(np.intp), opened.weight[train], len(opened.classes))
+                if not seen.all():
+                    raise ValueError(
+                        f"fold {number} trains on no row of class {opened.classes[int(np.argmin(seen))]!r}; "
+                        f"{for_every_class(folds.text)}"
+                    )
+        return NetworkSplit(self, folds)
+
+    def members(self, decays: Array) -> Members:
+        """One for every decay."""
+        kind, device = torch.float32, self.opened.device
+        rate = torch.full((len(decays),), float(self.shell.learning_rate), dtype=kind, device=device)
+        return Members(torch.as_tensor(decays, dtype=kind, device=device), rate)
+
+    def task(self, train: Index, scales: Scales, test: Index | None = None) -> Task:
+        """Training on some rows, of which a tenth is kept aside where members stop early, looked at on others."""
+        aside = None
+        if self.early:
+            order = np.random.default_rng(self.schedule.seed).permutation(len(train))
+            cut = max(1, round(ASIDE * len(train)))
+            aside, train = train[np.sort(order[:cut])], train[np.sort(order[cut:])]
+        rows = self.opened.rows(train, scales)
+        kept = None if aside is None else self.opened.rows(aside, scales)
+        held_out = None if test is None else self.opened.rows(test, scales)
+        return Task(self.factory, rows, held_out, kept, self.opened.objective, self.exempt)
+
+    def history(self, decay: float, portion: Trained | None) -> History | None:
+        """How the only member of a portion was trained, beside held-out losses where folds were trained before."""
+        if portion is None:
+            return None
+        training = portion.training[:, 0].cpu().numpy().astype(np.float64)
+        curves = [one for one in self.curves.get(decay, []) if len(one) == len(training)]
+        held_out = np.mean(curves, axis=0) if curves else np.zeros(0)
+        norms = portion.norms[:, 0].cpu().numpy().astype(np.float64)
+        lost = bool(portion.diverged[0])
+        message = f"{len(training) - 1} epochs of {self.settings.kind}" + (", which diverged" if lost else "")
+        return History(decay, norms, training, not lost, message, portion.names, held_out, "norm of the layer")
+
+    def module(self, portion: Trained, member: int) -> nn.Module:
+        """A member in float64, on the processor."""
+        found = portion.module(member, lambda: made(self.factory, self.schedule.seed))
+        return found.to("cpu", torch.float64).eval()
+
+    def results(self, decays: Array) -> list[Result]:
+        """Networks trained on all rows, one for every decay."""
+        every = np.flatnonzero(self.opened.weight > 0)
+        scales = self.opened.scales(every)
+        finite = np.array([one for one in decays if np.isfinite(one)])
+        portions = trained([(self.task(every, scales), self.members(finite))], self.settings, self.schedule)[0]
+        modules = iter([(self.module(one, m), one) for one in portions for m in range(len(one.rows))])
+        found = []
+        for decay in decays:
+            if np.isinf(decay):
+                found.append(Result(Constant(self.opened.constant(every), scales), scales, None))
+            else:
+                module, portion = next(modules)
+                found.append(Result(module, scales, portion))
+        return found
+
+    def path(self, decays: Array) -> DecayPath:
+        """Networks on all rows: norms of the layers in place of coefficients."""
+        decays = np.asarray(decays, dtype=np.float64)
+        results = self.results(decays)
+        every = np.flatnonzero(self.opened.weight > 0)
+        s = self.opened.weight[every]
+        named = [(name, one) for name, one in made(self.factory, self.schedule.seed).named_parameters() if one.ndim > 1]
+        names = tuple(name for name, _ in named)
+        norms, losses, status = np.zeros((len(decays), len(names))), np.full(len(decays), np.nan), []
+        for place, one in enumerate(results):
+            found = dict(one.module.named_parameters())
+            norms[place] = [float(found[name].detach().norm()) if name in found else 0.0 for name in names]
+            x = torch.as_tensor(one.scales.inputs(self.opened.X[every]))
+            rows = self.opened.losses(every, one.scales.outputs(evaluated(one.module, x))[:, None])[:, 0]
+            losses[place] = s @ rows / s.sum()
+            lost = not np.isfinite(losses[place])
+            status.append(DIVERGED if lost else CONSTANT if one.portion is None else one.portion.way)
+        nothing = np.full(len(decays), np.nan)
+        return DecayPath(
+            decays, norms, np.zeros(len(decays)), nothing, losses, tuple(status), names, (), "norms of the layers"
+        )
+
+    def opinions(self, decays: Array) -> Mapping[str, Array]:
+        """None: nothing but held-out rows speaks for networks."""
+        return {}
+
+    def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
+    def estimator(self, decay: float | Array) -> Any:
+        """A fitted clone of the estimator that opened the problem."""
+        return self.shell.fitted(self, float(np.asarray(decay)))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """None of the data's own."""
+        return ()
+
+    def scored(self, scorer: Scorer, rows: Index, outputs: Array) -> Array:
+        """−score (L,) of network outputs (m, L, k) of some rows, nan where they are no numbers."""
+        found = np.full(outputs.shape[1], np.nan)
+        known = np.isfinite(outputs).all(axis=(0, 2))
+        means = outputs[:, known]
+        if len(self.opened.classes):
+            means = np.exp(means - means.max(axis=-1, keepdims=True))
+            means /= means.sum(axis=-1, keepdims=True)
+        if known.any():
+            found[known] = self.judge(scorer, rows, means)
+        return found
+
+    def listening(self, progress: Progress) -> NetworkProblem:
+        """The same, which tells a listener how far training is."""
+        return replace(self, progress=progress)
+
+    def warn(self, decay: float, portion: Trained | None) -> None:
+        """Say that a network diverged."""
+        if portion is not None and bool(portion.diverged.any()):
+            warnings.warn(
+                f"the network diverged at decay={decay:g}; give a smaller learning_rate, or another form of decay",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+
+class Constant(nn.Module):
+    """What is left of a network at infinite decay: the same outputs for every row."""
+
+    def __init__(self, value: Array, scales: Scales) -> None:
+        super().__init__()
+        inner = (value - scales.y_mean) / scales.y_scale
+        self.value = nn.Parameter(torch.as_tensor(inner, dtype=torch.float64), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, …) → (n, k)."""
+        return self.value.expand(len(x), -1)

@@ -1,0 +1,41 @@
+"""Data: rows that members train on and are judged by, and the batches that they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Inputs (n, …), targets (n, …) as an objective takes them, and weights (n,)."""
+
+    x: Tensor
+    target: Tensor
+    weight: Tensor
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def taken(self, index: Tensor) -> Rows:
+        """Some of them."""
+        return Rows(self.x[index], self.target[index], self.weight[index])
+
+
+def batches(rows: Rows, size: int, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Batches of an epoch in random order: inputs, targets, and each row's share of the batch's mean loss.
+
+    The order depends on the seed, the epoch and the number of rows alone: everybody who asks sees the same.
+    """
+    generator = torch.Generator().manual_seed(hash((seed, epoch)) % 2**63)
+    order = torch.randperm(len(rows), generator=generator)
+    for start in range(0, len(rows), size):
+        part = rows.taken(order[start : start + size].to(rows.weight.device))
+        total = part.weight.sum()
+        if float(total) > 0:
+            yield part.x, part.target, part.weight / total

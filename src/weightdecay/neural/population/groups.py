@@ -1,0 +1,95 @@
+"""Groups: a population in portions that stay in a processor's cache, or fill a card, each trained to its end.
+
+Members do not know each other, so that any division of them gives the same. On a processor each portion's weights,
+gradients and moments fit into the cache of a core, and portions are dealt out to threads of which each has one core; a
+card takes as many members at once as its memory holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from weightdecay.neural.population.optimisers import Settings
+from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made, train
+
+# Bytes of a portion's weights, gradients and moments: what a core's second cache holds.
+CACHE = 3 << 19
+# Numbers for each weight: itself, its gradient and two moments.
+COPIES = 4
+# Share of a card's free memory that may be taken.
+TAKEN = 0.5
+
+
+def trained(
+    work: Sequence[tuple[Task, Members]],
+    settings: Settings,
+    schedule: Schedule,
+    told: Callable[[int], None] | None = None,
+) -> list[list[Trained]]:
+    """Portions of every task's members, in order.
+
+    Parameters
+    ----------
+    work : sequence of (Task, Members)
+        Tasks that differ by their rows, such as folds.
+    told : callable of int, optional
+        Told how many members are done whenever some are.
+    """
+    device = work[0][0].train.x.device
+    size = portion(work[0][0], work[0][1], schedule, device)
+    jobs = [
+        (place, task, members.part(slice(start, start + size)))
+        for place, (task, members) in enumerate(work)
+        for start in range(0, len(members), size)
+    ]
+    done, lock = [0], threading.Lock()
+
+    def one(job: tuple[int, Task, Members]) -> Trained:
+        found = train(job[1], job[2], settings, schedule)
+        with lock:
+            done[0] += len(job[2])
+            if told is not None:
+                told(done[0])
+        return found
+
+    found: list[list[Trained]] = [[] for _ in work]
+    workers = min(torch.get_num_threads(), len(jobs)) if device.type == "cpu" else 1
+    if workers < 2:
+        results: Iterator[Trained] = map(one, jobs)
+        for job, result in zip(jobs, results, strict=True):
+            found[job[0]].append(result)
+        return found
+    with _one_core_each(), ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool:
+        for job, result in zip(jobs, pool.map(one, jobs), strict=True):
+            found[job[0]].append(result)
+    return found
+
+
+def portion(task: Task, members: Members, schedule: Schedule, device: Any) -> int:
+    """Members that are trained at a time."""
+    module = made(task.factory, schedule.seed)
+    numbers = sum(one.numel() for one in module.parameters())
+    width = max((one.shape[0] for one in module.parameters() if one.ndim > 1), default=1)
+    activations = 4 * schedule.batch_size * width * max(1, sum(1 for one in module.parameters() if one.ndim > 1))
+    each = members.decay.element_size() * (COPIES * numbers + activations)
+    if device.type == "cpu":
+        return max(4, min(len(members), CACHE // max(1, each)))
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, min(len(members), int(TAKEN * free) // max(1, each)))
+
+
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Torch's own threads put aside, since those that wait for each other cost small products more than they give."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

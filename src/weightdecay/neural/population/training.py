@@ -1,0 +1,284 @@
+"""Training: members that see the same batches, epoch by epoch, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from weightdecay.neural.population.data import Rows, batches
+from weightdecay.neural.population.layout import Layout, layout_of
+from weightdecay.neural.population.networks import Chain, Looped, Mapped, Network, chain
+from weightdecay.neural.population.objectives import Objective
+from weightdecay.neural.population.optimisers import Optimiser, Settings
+
+# Outputs of held-out rows that are formed at a time.
+OUTPUTS = 2**22
+# Training loss, beside that of the start and 1, from which a member counts as diverged.
+FAR = 1e6
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Members:
+    """What differs between M members that start from the same weights and see the same batches.
+
+    Parameters
+    ----------
+    decay, rate : Tensor of shape (M,)
+        λ and learning rate.
+    dropout : Tensor of shape (M,) or None
+        Probabilities in place of the module's own.
+    """
+
+    decay: Tensor
+    rate: Tensor
+    dropout: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.decay)
+
+    def part(self, where: slice) -> Members:
+        """Some of them."""
+        dropout = None if self.dropout is None else self.dropout[where]
+        return Members(self.decay[where], self.rate[where], dropout)
+
+
+@final
+@dataclass(frozen=True)
+class Schedule:
+    """How long, in what portions, and from which seed.
+
+    Parameters
+    ----------
+    epochs, batch_size, seed : int
+    patience : int
+        Epochs without a lower loss of the rows kept aside after which a member stops; 0 for none.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    patience: int = 0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A module to be trained: how a fresh one is made, on what, and towards what.
+
+    Parameters
+    ----------
+    factory : callable
+        Makes a module; called once, with torch's random numbers seeded.
+    train : Rows
+    test : Rows or None
+        Rows held out, whose loss is recorded after every epoch.
+    aside : Rows or None
+        Rows kept aside of training, which stop members early.
+    objective : Objective
+    exempt : callable
+        Names of the parameters of a module that are not decayed.
+    """
+
+    factory: Callable[[], nn.Module]
+    train: Rows
+    test: Rows | None
+    aside: Rows | None
+    objective: Objective
+    exempt: Callable[[nn.Module], frozenset[str]]
+
+
+@final
+@dataclass(eq=False)
+class Trained:
+    """What became of M members.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (M, P)
+        Weights.
+    states : list of dict
+        Buffers.
+    layout : Layout
+    way : str
+        How the network was computed.
+    training, held_out : Tensor of shape (epochs + 1, M)
+        Mean losses: row 0 those of the start, then those of an epoch's batches, and of held-out rows after it; nan
+        where there was nothing to look at.
+    norms : Tensor of shape (epochs + 1, M, layers)
+        ‖W‖ of every parameter of two dimensions and more.
+    names : tuple of str
+        Of these parameters.
+    diverged : Tensor of shape (M,) of bool
+        Members whose numbers ended.
+    """
+
+    rows: Tensor
+    states: list[dict[str, Tensor]]
+    layout: Layout
+    way: str
+    training: Tensor
+    held_out: Tensor
+    norms: Tensor
+    names: tuple[str, ...]
+    diverged: Tensor
+
+    def module(self, member: int, factory: Callable[[], nn.Module]) -> nn.Module:
+        """A member as a module of its own, in use."""
+        made = factory()
+        self.layout.put(made, self.rows[member])
+        with torch.no_grad():
+            for name, one in made.named_buffers():
+                one.copy_(self.states[member][name])
+        return made.eval()
+
+
+def train(task: Task, members: Members, settings: Settings, schedule: Schedule) -> Trained:
+    """Train members that differ by λ, learning rate and dropout."""
+    run = _Run.begun(task, members, settings, schedule)
+    for epoch in range(schedule.epochs):
+        run.epoch(epoch)
+        if run.stopped.all():
+            break
+    return run.ended()
+
+
+def made(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A fresh module whose initial weights depend on the seed alone; random numbers of others are left as they are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return factory()
+
+
+def network(
+    module: nn.Module, rows: tuple[Tensor, Tensor], layout: Layout, objective: Objective, members: Members, seed: int
+) -> Network:
+    """The module for all members, in the fastest way that it allows."""
+    generator = torch.Generator().manual_seed(seed)
+    kernels = chain(module, rows, layout, members.dropout)
+    if kernels is not None:
+        return Chain(kernels[0], objective, kernels[1], generator)
+    return Mapped(module, rows, layout, objective, generator)
+
+
+@dataclass(eq=False)
+class _Run:
+    """Members in training."""
+
+    task: Task
+    members: Members
+    schedule: Schedule
+    module: nn.Module
+    layout: Layout
+    network: Network
+    optimiser: Optimiser
+    W: Tensor
+    training: list[Tensor] = field(default_factory=list)
+    held_out: list[Tensor] = field(default_factory=list)
+    norms: list[Tensor] = field(default_factory=list)
+    best: Tensor | None = None
+    least: Tensor = field(default_factory=lambda: torch.empty(0))
+    since: Tensor = field(default_factory=lambda: torch.empty(0))
+    stopped: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.bool))
+
+    @staticmethod
+    def begun(task: Task, members: Members, settings: Settings, schedule: Schedule) -> _Run:
+        """All at the same weights."""
+        module = made(task.factory, schedule.seed).to(task.train.x.device)
+        kind = members.decay.dtype
+        module = module.to(kind)
+        layout = layout_of(module, task.exempt(module))
+        W = layout.row(module).repeat(len(members), 1)
+        G = torch.zeros_like(W)
+        net = network(module, (W, G), layout, task.objective, members, schedule.seed)
+        try:
+            # What vmap cannot do shows at the first step.
+            kept = W.clone()
+            if isinstance(net, Mapped):
+                net.step(*next(batches(task.train, schedule.batch_size, schedule.seed, 0)))
+                net = network(module, (W, G), layout, task.objective, members, schedule.seed)
+            W.copy_(kept)
+        except RuntimeError:
+            generator = torch.Generator().manual_seed(schedule.seed)
+            net = Looped(module, (W, G), layout, task.objective, generator)
+        optimiser = Optimiser((W, G), layout.decayed, (members.decay, members.rate), settings)
+        run = _Run(task, members, schedule, module, layout, net, optimiser, W)
+        run.norms.append(run._norms())
+        run.training.append(run._loss(task.train))
+        run.held_out.append(run._loss(task.test))
+        M = len(members)
+        run.least, run.since = torch.full((M,), torch.inf), torch.zeros(M)
+        run.stopped = torch.zeros(M, dtype=torch.bool)
+        return run
+
+    def epoch(self, number: int) -> None:
+        """One pass over the training rows."""
+        total, count = torch.zeros(len(self.members), dtype=torch.float64), 0
+        schedule = self.schedule
+        with torch.no_grad():
+            for x, target, share in batches(self.task.train, schedule.batch_size, schedule.seed, number):
+                total += self.network.step(x, target, share).double()
+                self.optimiser.step()
+                count += 1
+        self.training.append(total / max(count, 1))
+        self.held_out.append(self._loss(self.task.test))
+        self.norms.append(self._norms())
+        if schedule.patience:
+            self._watch(self._loss(self.task.aside))
+
+    def _watch(self, loss: Tensor) -> None:
+        """Keep the weights of members that have improved, and tell who has not for long."""
+        better = loss < self.least
+        self.best = self.W.clone() if self.best is None else self.best
+        keep = better & ~self.stopped
+        self.best[keep] = self.W[keep]
+        self.least = torch.where(keep, loss, self.least)
+        self.since = torch.where(keep, torch.zeros_like(self.since), self.since + 1)
+        self.stopped |= self.since >= self.schedule.patience
+
+    def _loss(self, rows: Rows | None) -> Tensor:
+        """Mean losses (M,) of some rows."""
+        M = len(self.members)
+        if rows is None or not len(rows):
+            return torch.full((M,), torch.nan, dtype=torch.float64)
+        total = torch.zeros(M, dtype=torch.float64)
+        size = max(1, OUTPUTS // max(1, M * rows.target[0].numel()))
+        with torch.no_grad():
+            for start in range(0, len(rows), size):
+                part = rows.taken(torch.arange(start, min(start + size, len(rows)), device=rows.weight.device))
+                losses = self.task.objective.rows(self.network.outputs(part.x), part.target)
+                total += (losses.double() * part.weight.double()).sum(-1)
+        return total / float(rows.weight.sum())
+
+    def _norms(self) -> Tensor:
+        """‖W‖ (M, layers)."""
+        views = self.layout.views(self.W)
+        each = [views[slot.name].flatten(1).norm(dim=1) for slot in self.layout.slots if len(slot.shape) > 1]
+        return torch.stack(each, dim=1) if each else torch.zeros(len(self.W), 0)
+
+    def ended(self) -> Trained:
+        """The record."""
+        if self.best is not None:
+            self.W.copy_(self.best)
+        names = tuple(slot.name for slot in self.layout.slots if len(slot.shape) > 1)
+        states = [{name: one.clone() for name, one in self.network.state(m).items()} for m in range(len(self.W))]
+        return Trained(
+            self.W.detach().clone(),
+            states,
+            self.layout,
+            self.network.way,
+            torch.stack(self.training),
+            torch.stack(self.held_out),
+            torch.stack(self.norms),
+            names,
+            self._diverged(),
+        )
+
+    def _diverged(self) -> Tensor:
+        """Members whose weights are no numbers any more, or whose loss has left all others behind."""
+        lost = ~torch.isfinite(self.W).all(dim=1)
+        return lost | ~(self.training[-1] <= FAR * (1.0 + self.training[0].min())).to(lost.device)
