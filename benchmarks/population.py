@@ -39,7 +39,7 @@ def digits(device: str = "cpu") -> Rows:
     """scikit-learn's digits, standardised."""
     X, y = load_digits(return_X_y=True)
     x = torch.as_tensor(StandardScaler().fit_transform(X), dtype=torch.float32, device=device)
-    target = CrossEntropy(10).prepared(torch.as_tensor(y, device=device))
+    target = CrossEntropy(10).prepared(torch.as_tensor(y, device=device), torch.float32)
     return Rows(x, target, torch.ones(len(y), device=device))
 
 

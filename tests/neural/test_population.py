@@ -103,7 +103,7 @@ def rows(kind: Any = torch.float64) -> tuple[Rows, Rows]:
     x = torch.randn(N, P, generator=generator, dtype=torch.float64)
     y = (x @ torch.randn(P, K, generator=generator, dtype=torch.float64)).argmax(1)
     weight = 0.5 + torch.rand(N, generator=generator, dtype=torch.float64)
-    target = CrossEntropy(K).prepared(y)
+    target = CrossEntropy(K).prepared(y, torch.float64)
     parts = [torch.arange(60), torch.arange(60, N)]
     return tuple(Rows(x[i].to(kind), target[i], weight[i].to(kind)) for i in parts)  # type: ignore[return-value]
 

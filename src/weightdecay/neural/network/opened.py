@@ -81,7 +81,7 @@ class Opened:
         else:
             target = torch.as_tensor((self.y[index] - scales.y_mean) / scales.y_scale, dtype=kind, device=self.device)
         weight = torch.as_tensor(self.weight[index], dtype=kind, device=self.device)
-        return Rows(x, self.objective.prepared(target), weight)
+        return Rows(x, self.objective.prepared(target, kind), weight)
 
     def losses(self, index: Index, F: Array) -> Array:
         """Losses (n, L) as people see them, of network outputs F (n, L, k) in the units of the targets."""

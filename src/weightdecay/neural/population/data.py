@@ -33,9 +33,10 @@ def batches(rows: Rows, size: int, seed: int, epoch: int) -> Iterator[tuple[Tens
     The order depends on the seed, the epoch and the number of rows alone: everybody who asks sees the same.
     """
     generator = torch.Generator().manual_seed(hash((seed, epoch)) % 2**63)
-    order = torch.randperm(len(rows), generator=generator)
-    for start in range(0, len(rows), size):
-        part = rows.taken(order[start : start + size].to(rows.weight.device))
-        total = part.weight.sum()
-        if float(total) > 0:
-            yield part.x, part.target, part.weight / total
+    order = torch.randperm(len(rows), generator=generator).to(rows.weight.device)
+    mixed = rows.taken(order)
+    sums = torch.stack([one.sum() for one in torch.split(mixed.weight, size)]).tolist()
+    for number, total in enumerate(sums):
+        part = slice(number * size, (number + 1) * size)
+        if total > 0:
+            yield mixed.x[part], mixed.target[part], mixed.weight[part] / total

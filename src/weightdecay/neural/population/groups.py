@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from weightdecay.neural.population.optimisers import Settings
-from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made, train
+from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made, on_its_own, train
 
-# Bytes of a portion's weights, gradients and moments: what a core's second cache holds.
-CACHE = 3 << 19
+# Bytes of a portion's weights, gradients, moments and activations: what a core's share of the last cache holds.
+CACHE = 24 << 20
 # Numbers for each weight: itself, its gradient and two moments.
 COPIES = 4
 # Share of a card's free memory that may be taken.
@@ -42,7 +42,12 @@ def trained(
         Told how many members are done whenever some are.
     """
     device = work[0][0].train.x.device
+    beside = device.type == "cpu" and on_its_own(work[0][0], schedule.seed)
+    workers = torch.get_num_threads() if beside else 1
     size = portion(work[0][0], work[0][1], schedule, device)
+    # Every thread is to have some.
+    every = sum(len(members) for _, members in work)
+    size = max(1, min(size, -(-every // workers)))
     jobs = [
         (place, task, members.part(slice(start, start + size)))
         for place, (task, members) in enumerate(work)
@@ -59,7 +64,7 @@ def trained(
         return found
 
     found: list[list[Trained]] = [[] for _ in work]
-    workers = min(torch.get_num_threads(), len(jobs)) if device.type == "cpu" else 1
+    workers = min(workers, len(jobs))
     if workers < 2:
         results: Iterator[Trained] = map(one, jobs)
         for job, result in zip(jobs, results, strict=True):

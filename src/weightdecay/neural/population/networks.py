@@ -63,8 +63,8 @@ class Chain:
         output, how = x[None], Pass(True, self.generator)
         for layer in self.layers:
             output = layer.forward(output, how)
-        losses = (self.objective.rows(output, target) * share).sum(-1)
-        g: Tensor | None = self.objective.slope(output, target, share)
+        losses, slope = self.objective.both(output, target, share)
+        g: Tensor | None = slope
         for place in range(len(self.layers) - 1, self.first - 1, -1):
             assert g is not None
             g = self.layers[place].backward(g, wanted=place > self.first)

@@ -16,16 +16,16 @@ class Objective(Protocol):
         """The loss in words."""
         ...
 
-    def prepared(self, target: Tensor) -> Tensor:
-        """Targets (B, …) in the form that the other methods take."""
+    def prepared(self, target: Tensor, kind: torch.dtype) -> Tensor:
+        """Targets (B, …) in the form and of the type that the other methods take."""
         ...
 
     def rows(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss (M, B) of every row."""
         ...
 
-    def slope(self, output: Tensor, target: Tensor, share: Tensor) -> Tensor:
-        """Gradient (M, B, k) of Σ share · loss by the outputs, for shares (B,) or (M, B); may overwrite the outputs."""
+    def both(self, output: Tensor, target: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Σ share · loss (M,) and its gradient (M, B, k) by the outputs, which it may overwrite, for shares (B,)."""
         ...
 
 
@@ -38,20 +38,20 @@ class CrossEntropy:
     def __init__(self, n_classes: int) -> None:
         self.n_classes = n_classes
 
-    def prepared(self, target: Tensor) -> Tensor:
+    def prepared(self, target: Tensor, kind: torch.dtype) -> Tensor:
         """Numbers of classes (B,) as one-hot rows."""
-        return torch.nn.functional.one_hot(target.long(), self.n_classes)
+        return torch.nn.functional.one_hot(target.long(), self.n_classes).to(kind)
 
     def rows(self, output: Tensor, target: Tensor) -> Tensor:
         """−log π_y."""
         return torch.logsumexp(output, -1) - (output * target).sum(-1)
 
-    def slope(self, output: Tensor, target: Tensor, share: Tensor) -> Tensor:
-        """share (π − one-hot)."""
-        found = torch.softmax(output, -1)
-        found -= target
-        found *= share[..., None]
-        return found
+    def both(self, output: Tensor, target: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """−log π_y, and share (π − one-hot)."""
+        logs = torch.log_softmax(output, -1)
+        weighed = target * share[:, None]
+        losses = -(logs * weighed).sum((-2, -1))
+        return losses, logs.exp_().mul_(share[:, None]).sub_(weighed)
 
 
 @final
@@ -60,16 +60,16 @@ class SquaredError:
 
     name = "mean squared error"
 
-    def prepared(self, target: Tensor) -> Tensor:
+    def prepared(self, target: Tensor, kind: torch.dtype) -> Tensor:
         """As they are, with a column of their own where there is one output."""
-        return target[:, None] if target.ndim == 1 else target
+        return (target[:, None] if target.ndim == 1 else target).to(kind)
 
     def rows(self, output: Tensor, target: Tensor) -> Tensor:
         """½ ‖y − η‖²."""
         return 0.5 * ((output - target) ** 2).sum(-1)
 
-    def slope(self, output: Tensor, target: Tensor, share: Tensor) -> Tensor:
-        """share (η − y)."""
-        output -= target
-        output *= share[..., None]
-        return output
+    def both(self, output: Tensor, target: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """½ (y − η)², and share (η − y)."""
+        off = output - target
+        slope = off * share[:, None]
+        return 0.5 * (off * slope).sum((-2, -1)), slope

@@ -15,6 +15,7 @@ from typing import Protocol, final
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 FORMS = ("penalty", "coupled", "decoupled", "independent", "corrected", "cautious")
 
@@ -59,11 +60,11 @@ class Direction(Protocol):
 class Adam:
     """u = m̂/(√v̂ + ε). Kingma & Ba (2015), "Adam", algorithm 1."""
 
-    def __init__(self, W: Tensor, settings: Settings) -> None:
+    def __init__(self, W: Tensor, rate: Tensor, settings: Settings) -> None:
         self.m, self.v = torch.zeros_like(W), torch.zeros_like(W)
-        self.count = 0
-        self.settings = settings
-        self.fused: torch.optim.Adam | None = None
+        self.count, self.settings = 0, settings
+        self.alike, self.rate = bool((rate == rate[0]).all()), float(rate[0])
+        self.steps = torch.zeros((), dtype=torch.float32, device=W.device)
 
     def direction(self, G: Tensor) -> Tensor:
         """Of the gradients of this step."""
@@ -78,15 +79,26 @@ class Adam:
 
     def step(self, W: Tensor, G: Tensor, rate: Tensor) -> None:
         """By torch's fused kernel where all members have one learning rate."""
-        if bool((rate == rate[0]).all()) and W.is_floating_point() and self.count == 0:
-            if self.fused is None:
-                W.grad = G
-                self.fused = torch.optim.Adam(
-                    [W], lr=float(rate[0]), betas=self.settings.betas, eps=self.settings.eps, fused=True
-                )
-            self.fused.step()
+        if not self.alike:
+            W.sub_(self.direction(G).mul_(rate[:, None]))
             return
-        W.sub_(self.direction(G).mul_(rate[:, None]))
+        first, second = self.settings.betas
+        adam(
+            [W],
+            [G],
+            [self.m],
+            [self.v],
+            [],
+            [self.steps],
+            fused=True,
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=self.rate,
+            weight_decay=0.0,
+            eps=self.settings.eps,
+            maximize=False,
+        )
 
 
 @final
@@ -137,7 +149,9 @@ class Optimiser:
         self.D, self.settings = decayed, settings
         self.decay, self.rate = strengths
         self.centre = None if centre is None else centre[..., :decayed]
-        self.direction: Direction = Adam(self.W, settings) if settings.kind == "adam" else Sgd(self.W, settings)
+        self.direction: Direction = (
+            Adam(self.W, self.rate, settings) if settings.kind == "adam" else Sgd(self.W, settings)
+        )
         own = self.decay if settings.form == "independent" else self.decay * self.rate
         self.pull = (own * (1.0 - settings.l1_ratio))[:, None]
         self.threshold = (own * settings.l1_ratio)[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import final
@@ -19,6 +20,8 @@ from weightdecay.neural.population.optimisers import Optimiser, Settings
 OUTPUTS = 2**22
 # Training loss, beside that of the start and 1, from which a member counts as diverged.
 FAR = 1e6
+# Modules are made one at a time: they draw from random numbers that all threads share.
+_MAKING = threading.Lock()
 
 
 @final
@@ -149,7 +152,7 @@ def train(task: Task, members: Members, settings: Settings, schedule: Schedule) 
 
 def made(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A fresh module whose initial weights depend on the seed alone; random numbers of others are left as they are."""
-    with torch.random.fork_rng(devices=[]):
+    with _MAKING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return factory()
 
@@ -163,6 +166,14 @@ def network(
     if kernels is not None:
         return Chain(kernels[0], objective, kernels[1], generator)
     return Mapped(module, rows, layout, objective, generator)
+
+
+def on_its_own(task: Task, seed: int) -> bool:
+    """Whether training draws no random numbers that threads share, and may go on beside others."""
+    module = made(task.factory, seed)
+    layout = layout_of(module, task.exempt(module))
+    row = layout.row(module)[None]
+    return chain(module, (row, torch.zeros_like(row)), layout, None) is not None
 
 
 @dataclass(eq=False)
