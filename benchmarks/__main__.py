@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Result
 
-RIVALS = ("scikit_learn", "tables", "logistic", "elastic_net", "groups", "population", "himalaya", "glum")
+RIVALS = ("scikit_learn", "tables", "logistic", "elastic_net", "groups", "population", "forms", "himalaya", "glum")
 RESULTS = Path(__file__).parent / "results"
 
 
