@@ -267,6 +267,45 @@ def untrue(fires: bool) -> wd.Tuning:
     return wd.tune(wd.LogisticRegression(), X, y, decays=[0.04 if fires else 0.025])
 
 
+def network(module: Any) -> wd.Tuning:
+    """Three networks on three folds."""
+    X, y = data()
+    model = wd.NetworkRegressor(module=module, epochs=1, batch_size=64, cv=3)
+    return wd.tune(model, X, y, decays=[0.0, 0.01, 0.1])
+
+
+def one_by_one(fires: bool) -> wd.Tuning:
+    """A forward pass that looks at its numbers, or one that does not."""
+    torch = pytest.importorskip("torch")
+
+    class Looks(torch.nn.Linear):  # type: ignore[misc]
+        """A linear layer."""
+
+        def forward(self, x: Any) -> Any:
+            """The same, whatever the sum of its weights."""
+            looked = float(self.weight.detach().sum()) if fires else 0.0
+            return super().forward(x) if looked < 1e9 else x
+
+    return network(Looks)
+
+
+def little_memory(fires: bool) -> wd.Tuning:
+    """Memory for two networks at a time, or for all nine."""
+    torch = pytest.importorskip("torch")
+    from weightdecay.neural.network import memory
+
+    kept, most = memory.groups.trained, 2 if fires else 9
+
+    def little(work: Any, *given: Any) -> Any:
+        if sum(len(members) for _, members in work) > most:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 TB")
+        return kept(work, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory.groups, "trained", little)
+        return network(torch.nn.Linear).settled()
+
+
 CASES: dict[str, Case] = {
     "WD001": edge,
     "WD002": flat,
@@ -295,6 +334,8 @@ CASES: dict[str, Case] = {
     "WD024": unsure_groups,
     "WD027": untrue,
     "WD028": separable,
+    "WD029": one_by_one,
+    "WD030": little_memory,
 }
 
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -19,6 +20,7 @@ from weightdecay.neural.network.estimators import NetworkClassifier, NetworkRegr
 from weightdecay.neural.population.data import batches  # noqa: E402
 from weightdecay.neural.population.training import made  # noqa: E402
 from weightdecay.records.tuning import Tuning  # noqa: E402
+from weightdecay.studies.tuning import tune  # noqa: E402
 
 MINI = "mini-batches see a row twice where a weight of 2 counts it double once"
 
@@ -156,7 +158,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"decay": "best"}, "is not known"),
     ({"cv": "loo", "decay": "auto"}, "would train a network for every row"),
     ({"device": "abacus"}, "is not known"),
-    ({"exempt": ["3.weight"]}, "is no parameter of the module"),
+    ({"exempt": ["3.weight"]}, "matches no parameter and is no role"),
+    ({"exempt": [nn.Linear(2, 2)]}, "names a module Linear without a parameter of this model"),
+    ({"module": lambda a, b: nn.Linear(a, b), "dropout": 0.5}, "put torch.nn.Dropout into the module"),
 ]
 
 
@@ -165,6 +169,152 @@ def test_bad_input_gets_a_sentence(settings: dict[str, Any], sentence: str) -> N
     X, y = load_wine(return_X_y=True)
     with pytest.raises(ValueError, match=sentence):
         NetworkClassifier(**{"decay": 0.1, "epochs": 1, **settings}).fit(X, y)
+
+
+def changed(values: Any, place: Any, value: float) -> Any:
+    """A copy with another value at a place."""
+    found = np.array(values, dtype=np.float64)
+    found[place] = value
+    return found
+
+
+X_WINE, Y_WINE = load_wine(return_X_y=True)
+BAD_DATA: list[tuple[dict[str, Any], str]] = [
+    ({"X": changed(X_WINE, (7, 2), np.nan)}, "Input X contains NaN. It is in row 7, column 2; drop these rows"),
+    ({"X": changed(X_WINE, ([9, 4], 2), np.inf)}, "Input X contains infinity .* in row 4, column 2 and 1 more place;"),
+    ({"X": pd.DataFrame(changed(X_WINE, (0, 1), np.nan)).add_prefix("c")}, "in row 0, column 'c1'"),
+    ({"y": changed(Y_WINE, 5, np.nan)}, "Input y contains NaN. It is in row 5; drop these rows, or give them a value"),
+    ({"X": X_WINE[:, 0]}, "Expected 2D array, got 1D array"),
+    ({"X": X_WINE[:, :0]}, r"0 feature\(s\)"),
+    ({"X": X_WINE[:, :, None]}, "dim 3"),
+    ({"y": Y_WINE[:-1]}, r"inconsistent numbers of samples: \[178, 177\]"),
+    ({"y": np.zeros(178)}, "holds one class only"),
+    ({"sample_weight": np.ones(3)}, r"sample_weight.shape == \(3,\), expected \(178,\)"),
+    ({"sample_weight": changed(np.ones(178), 3, np.nan)}, "sample_weight contains NaN"),
+    ({"sample_weight": changed(np.ones(178), 3, -1.0)}, "Negative values in data passed to `sample_weight`"),
+    ({"sample_weight": np.eye(178)[0]}, "fewer than two rows have a positive sample weight"),
+]
+
+
+@pytest.mark.parametrize("given, sentence", BAD_DATA)
+def test_bad_data_get_a_sentence_with_the_place(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        NetworkClassifier(decay=0.1, epochs=1).fit(**{"X": X_WINE, "y": Y_WINE, **given})
+
+
+def test_a_table_that_has_to_be_encoded_gets_a_sentence() -> None:
+    table = pd.DataFrame({"age": np.arange(20.0), "town": ["a", "b"] * 10})
+    with pytest.raises(ValueError, match="columns of numbers without gaps, and 'town' is not"):
+        tune(NetworkClassifier(epochs=1), table, np.arange(20) % 2)
+    with pytest.raises(ValueError, match="columns of numbers without gaps"):
+        tune(NetworkClassifier(epochs=1), table[["age"]].where(table["age"] > 3), np.arange(20) % 2)
+
+
+def test_gaps_of_targets_and_of_new_rows_are_placed_too() -> None:
+    targets = changed(X_WINE[:, :2], (3, 1), np.nan)
+    with pytest.raises(ValueError, match=r"Input y contains NaN\. It is in row 3 of target 1"):
+        NetworkRegressor(decay=0.1, epochs=1).fit(X_WINE, targets)
+    model = NetworkClassifier((4,), decay=0.1, epochs=1).fit(X_WINE, Y_WINE)
+    with pytest.raises(ValueError, match=r"Input X contains NaN\. It is in row 7, column 2"):
+        model.predict(changed(X_WINE, (7, 2), np.nan))
+    with pytest.raises(ValueError, match="X has 12 features, but NetworkClassifier is expecting 13"):
+        model.predict(X_WINE[:, 1:])
+
+
+def test_rows_of_weight_zero_are_no_rows_and_weights_are_relative() -> None:
+    weight = np.where(np.arange(178) % 3 == 0, 0.0, 1.0)
+    settings: dict[str, Any] = {"epochs": 4, "batch_size": 32, "decays": [0.01, 1.0], "cv": 3, "learning_rate": 0.01}
+    weighted = NetworkClassifier((4,), **settings).fit(X_WINE, Y_WINE, weight)
+    fewer = NetworkClassifier((4,), **settings).fit(X_WINE[weight > 0], Y_WINE[weight > 0])
+    np.testing.assert_allclose(weighted.tuning_.losses, fewer.tuning_.losses, rtol=1e-6)
+    np.testing.assert_allclose(weighted.predict_proba(X_WINE), fewer.predict_proba(X_WINE), rtol=0, atol=1e-6)
+    larger = NetworkClassifier((4,), **settings).fit(X_WINE, Y_WINE, 8.0 * weight)
+    np.testing.assert_allclose(larger.tuning_.losses, weighted.tuning_.losses, rtol=1e-6)
+    heavy = NetworkClassifier((4,), **settings).fit(X_WINE, Y_WINE, np.where(Y_WINE == 2, 30.0, 1.0))
+    plain = NetworkClassifier((4,), **settings).fit(X_WINE, Y_WINE)
+    assert heavy.predict_proba(X_WINE)[:, 2].mean() > plain.predict_proba(X_WINE)[:, 2].mean() + 0.05
+
+
+class Branching(nn.Module):
+    """A forward pass that looks at its numbers, which nothing can vectorise."""
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(n_inputs, 4), nn.Linear(4, n_outputs)
+
+    def forward(self, x: Any) -> Any:
+        """Of positive sums."""
+        h = torch.relu(self.first(x))
+        return self.head(h if float(h.detach().sum()) >= 0 else -h)
+
+
+def test_a_module_that_cannot_be_vectorised_is_a_loop_and_it_is_said() -> None:
+    settings: dict[str, Any] = {"epochs": 2, "batch_size": 64, "decays": [0.01, 1.0], "cv": 2}
+    looped = NetworkClassifier(module=Branching, **settings).fit(X_WINE, Y_WINE).tuning_
+    assert (looped.status == "one by one").all()
+    (found,) = [one for one in looped.findings if one.code == "WD029"]
+    assert "cannot be vectorised" in found.message and "one by one" in found.message and "torch.where" in found.remedy
+    plain = lambda p, k: nn.Sequential(nn.Linear(p, 4), nn.ReLU(), nn.Linear(4, k))  # noqa: E731
+    chained = NetworkClassifier(module=plain, **settings).fit(X_WINE, Y_WINE).tuning_
+    assert "WD029" not in {one.code for one in chained.findings}
+    np.testing.assert_allclose(looped.losses, chained.losses, rtol=1e-5)
+
+
+def test_memory_that_does_not_hold_one_network_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from weightdecay.neural.population import groups
+
+    def none(*given: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(groups, "trained", none)
+    with pytest.raises(MemoryError, match="does not hold one network and a batch of 16 rows: give a smaller"):
+        NetworkClassifier((4,), decay=0.1, batch_size=16).fit(X_WINE, Y_WINE)
+    with pytest.raises(MemoryError, match="does not hold one network"):
+        NetworkClassifier((4,), cv=2, batch_size=16).fit(X_WINE, Y_WINE)
+
+
+class Words(nn.Module):
+    """Columns as words of a vocabulary of 5, a norm with a gain of two dimensions, and a head."""
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(5, 3)
+        self.norm = nn.LayerNorm((n_inputs, 3))
+        self.head = nn.Linear(3 * n_inputs, n_outputs)
+
+    def forward(self, x: Any) -> Any:
+        """(n, p) → (n, k)."""
+        return self.head(self.norm(self.words(x.round().long().clamp(-2, 2) + 2)).flatten(1))
+
+
+EXEMPT: list[tuple[Any, set[str]]] = [
+    ("auto", {"words.weight", "norm.weight", "norm.bias", "head.bias"}),
+    (None, set()),
+    ([], set()),
+    (["bias"], {"norm.bias", "head.bias"}),
+    (["embedding", "head.*"], {"words.weight", "head.weight", "head.bias"}),
+    ("norm gain", {"norm.weight"}),
+    (lambda name, parameter, role: role == "head", {"head.weight"}),
+]
+
+
+@pytest.mark.parametrize("exempt, names", EXEMPT)
+def test_who_is_exempt_is_told_by_what_parameters_are(exempt: Any, names: set[str]) -> None:
+    """At a rate of next to nothing and λ = 1 in the independent form the first step leaves only who is exempt."""
+    model = NetworkClassifier(
+        module=Words, exempt=exempt, decay=1.0, form="independent", epochs=1, batch_size=178, learning_rate=1e-30
+    ).fit(X_WINE, Y_WINE)
+    alive = {name for name, one in model.module_.named_parameters() if float(one.detach().abs().max()) > 1e-20}
+    assert alive == names - {"norm.bias"}  # which begins at 0
+
+
+def test_roles_are_measured_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from weightdecay.neural import groups
+
+    calls, whole = [], groups.parameter_roles
+    monkeypatch.setattr(groups, "parameter_roles", lambda *a, **k: calls.append(k["sample"].shape) or whole(*a, **k))
+    NetworkClassifier((4,), epochs=1, decays=[0.1, 1.0], cv=3).fit(X_WINE, Y_WINE)
+    assert calls == [(32, 13)]
 
 
 def test_a_class_that_a_fold_never_sees_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ import typer
 from weightdecay.cli.sentences import counted
 
 if TYPE_CHECKING:
-    from weightdecay import LinearRegression, LogisticRegression, Table
+    from weightdecay import LinearRegression, LogisticRegression, NetworkClassifier, NetworkRegressor, Table
 
 # What a target has to be read as for a model; None goes by its fields.
-CLASSES = {"auto": None, "linear": False, "logistic": True}
+CLASSES = {"auto": None, "linear": False, "logistic": True, "network": None}
+SHOWN = 3  # columns that a network cannot take
 # Scorers that judge one of two classes against the other.
 OF_ONE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision")
 
@@ -33,12 +35,15 @@ class Model:
         Which model was chosen and why, where that was left open.
     plain : bool
         Whether nothing else was to be expected.
+    network : bool
+        Whether it is a network for a target of that kind.
     """
 
     table: Table
     kind: str
     said: str = ""
     plain: bool = True
+    network: bool = False
 
     @property
     def shown(self) -> Table:
@@ -74,10 +79,47 @@ class Model:
             raise typer.BadParameter(why, param_hint="'--class-weight'")
         return wd.LinearRegression(decay_weights=weights, **settings)
 
+    def trained(self, seed: int | None, **settings: Any) -> NetworkRegressor | NetworkClassifier:
+        """The network for the table's columns, whose initial weights and batches come of the seed.
+
+        Raises
+        ------
+        ValueError
+            A column is not of numbers alone.
+        """
+        import weightdecay as wd
+
+        _check_numbers(self.table)
+        kind = wd.NetworkClassifier if self.kind == "logistic" else wd.NetworkRegressor
+        return kind(random_state=seed, **settings)
+
     @property
     def unit(self) -> str:
-        """The parameter of scikit-learn whose numbers are taken for decays most often."""
+        """The parameter of scikit-learn whose numbers are taken for decays most often; of a network there is none."""
+        if self.network:
+            return ""
         return f"sklearn.{'LogisticRegression.C' if self.kind == 'logistic' else 'Ridge.alpha'}"
+
+
+@dataclass(frozen=True)
+class _Called:
+    """What models are called, and what to do where the target was taken for the wrong kind."""
+
+    numbers: str
+    classes: str
+    two: str
+    few: str
+
+
+REGRESSIONS = _Called(
+    "linear regression",
+    "logistic regression",
+    " (--model linear takes them for amounts)",
+    "if they are classes, give --model logistic",
+)
+NETWORKS = _Called(
+    "a network for numbers", "a network for classes", "", "if they are classes, write them as texts, such as c1"
+)
 
 
 def chosen(model: str, data: Path, target: str, **how: Any) -> Model:
@@ -87,28 +129,40 @@ def chosen(model: str, data: Path, target: str, **how: Any) -> Model:
 
     Parameters
     ----------
-    model : {"auto", "linear", "logistic"}
+    model : {"auto", "linear", "logistic", "network"}
     data, target, how
         What `wd.read` is given.
+
+    Raises
+    ------
+    ValueError
+        A network was asked for, and PyTorch is not installed.
     """
     import weightdecay as wd
 
+    if model == "network" and find_spec("torch") is None:
+        raise ValueError("a network needs PyTorch, which is not installed; pip install weightdecay[torch]")
     table = wd.read(data, target, classes=CLASSES[model], **how)
-    if model != "auto":
-        return Model(table, model)
+    if model == "network":
+        return replace(_by_target(table, NETWORKS), network=True)
+    return _by_target(table, REGRESSIONS) if model == "auto" else Model(table, model)
+
+
+def _by_target(table: Table, called: _Called) -> Model:
+    """The model that the target calls for."""
     target = repr(table.target if len(table.target) <= 60 else table.target[:59] + "…")
     if table.target_kind == "classes":
         what = "true and false" if table.y.dtype.kind == "b" else f"text with {len(table.classes):,} values"
         if table.y.dtype.kind in "if":
             what = f"a category with {len(table.classes):,} values"
-        return _noted(Model(table, "logistic", f"logistic regression, since the target {target} is {what}"))
+        return _noted(Model(table, "logistic", f"{called.classes}, since the target {target} is {what}"))
     values = table.like_classes
     if len(values) == 2:
-        two = f"has two values, {values[0]:g} and {values[1]:g} (--model linear takes them for amounts)"
-        return _noted(Model(table.as_classes(), "logistic", f"logistic regression, since the target {target} {two}"))
-    said = f"linear regression, since the target {target} is of numbers"
+        two = f"has two values, {values[0]:g} and {values[1]:g}{called.two}"
+        return _noted(Model(table.as_classes(), "logistic", f"{called.classes}, since the target {target} {two}"))
+    said = f"{called.numbers}, since the target {target} is of numbers"
     if values:
-        few = f"only {counted(len(values), 'different one')}, all whole: if they are classes, give --model logistic"
+        few = f"only {counted(len(values), 'different one')}, all whole: {called.few}"
         return _noted(Model(table, "linear", f"{said}; it has {few}"))
     return Model(table, "linear", said)
 
@@ -117,6 +171,31 @@ def _noted(model: Model) -> Model:
     """The model whose choice is told with what else was done to the table, in all that comes of it."""
     table = replace(model.table, notes=(*model.table.notes, model.said))
     return replace(model, table=table, plain=False)
+
+
+def _check_numbers(table: Table) -> None:
+    """Refuse a table that has to be encoded for a model.
+
+    Raises
+    ------
+    ValueError
+        A column is of something else than numbers and truth values, or has gaps.
+    """
+    plain = ("number", "boolean")
+    strange = [one for one in table.plan if one.made and (one.kind not in plain or one.missing)]
+    if strange:
+        found = (f"{one.name!r} ({'with gaps' if one.kind in plain else one.kind})" for one in strange[:SHOWN])
+        more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
+        raise ValueError(
+            f"a network takes columns of numbers without gaps so far, and {', '.join(found)}{more} "
+            f"{'is' if len(strange) == 1 else 'are'} not; leave {'it' if len(strange) == 1 else 'them'} out with "
+            "--drop, or give --model linear or logistic, which encode all columns"
+        )
+    if table.reading.missing:
+        raise ValueError(
+            "a network takes columns of numbers without gaps so far, and --missing prepares for gaps in new rows; "
+            "leave it out, or give --model linear or logistic"
+        )
 
 
 def scoring_said(asked: str | None, used: str, table: Table) -> str:

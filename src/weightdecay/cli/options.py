@@ -19,6 +19,8 @@ _NOT_REPEATED = ("report", "save", "as_json", "dry_run")
 
 
 MODELS = ("auto", "linear", "logistic")
+# A network has no coefficients that a path could show.
+TUNED_MODELS = (*MODELS, "network")
 RULES = ("min", "1se")
 CLASS_WEIGHTS = ("balanced",)
 # What scorers of classes are called for short, and the scorer; log-loss is what is minimised by itself.
@@ -35,6 +37,15 @@ Models = Annotated[
         "--model",
         metavar=f"[{'|'.join(MODELS)}]",
         help="The model: of numbers, or of classes; auto goes by the target, and says so.",
+    ),
+]
+TunedModels = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar=f"[{'|'.join(TUNED_MODELS)}]",
+        help="The model: of numbers, or of classes; auto goes by the target, and says so. A network is either, by the "
+        "target.",
     ),
 ]
 ClassWeight = Annotated[
@@ -190,6 +201,28 @@ def by_time(splits: str | int, *, group: str | None, seed: int | None) -> None:
         )
     if seed is not None:
         raise _wrong("--seed", "it shuffles rows, and with --time-column none are shuffled")
+
+
+def of_network(
+    *, save: Path | None, standardize: bool, intercept: bool, exempt: Sequence[str] | None, class_weight: str | None
+) -> None:
+    """Refuse what a network does not know.
+
+    Raises
+    ------
+    typer.BadParameter
+        It was given.
+    """
+    alone = "it is for linear and logistic regression; leave it out, or give another --model"
+    for option, given, why in (
+        ("--save", save is not None, "a network is not saved yet; leave it out: --report and --json keep the result"),
+        ("--no-standardize", not standardize, "a network's columns are always standardised; leave it out"),
+        ("--no-intercept", not intercept, alone),
+        ("--decay-exempt", bool(names(exempt)), alone),
+        ("--class-weight", class_weight is not None, alone),
+    ):
+        if given:
+            raise _wrong(option, why)
 
 
 def one_of(option: str, given: str, known: Sequence[str]) -> str:

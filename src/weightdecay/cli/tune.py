@@ -22,12 +22,12 @@ from weightdecay.cli.options import (
     Intercept,
     L1Ratio,
     Missing,
-    Models,
     Rules,
     SkipMissing,
     Standardize,
     Target,
     Text,
+    TunedModels,
     Weight,
 )
 from weightdecay.cli.sentences import INTERRUPTED, say, sentences, tell
@@ -41,7 +41,7 @@ def tune(
     data: Data,
     *,
     target: Target,
-    model: Models = "auto",
+    model: TunedModels = "auto",
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.HTML", help="Write a report: verdict, pictures and numbers in one file."),
@@ -90,13 +90,17 @@ def tune(
     dry_run: DryRun = False,
 ) -> None:
     """Say how much weight decay DATA.CSV needs to predict a column, and whether it matters."""
-    options.one_of("--model", model, options.MODELS)
+    options.one_of("--model", model, options.TUNED_MODELS)
     options.one_of("--rule", rule, options.RULES)
     if class_weight is not None:
         options.one_of("--class-weight", class_weight, options.CLASS_WEIGHTS)
     grid, splits = options.decays(decays), options.folds(cv)
     if time_column is not None:
         options.by_time(splits, group=group, seed=seed)
+    if model == "network":
+        options.of_network(
+            save=save, standardize=standardize, intercept=intercept, exempt=decay_exempt, class_weight=class_weight
+        )
     metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
@@ -109,10 +113,13 @@ def tune(
         how |= {"weight": weight, "group": group, "time": time_column}
         picked = chosen(model, data, target, **how)
         table = picked.table
-        if standardize:
+        if standardize and picked.unit:
             warn_of_units(grid, table, picked.unit)
-        settings = {"tolerance": tolerance, "standardize": standardize, "fit_intercept": intercept}
-        estimator = picked.estimator(options.names(decay_exempt), class_weight, l1_ratio=l1_ratio, **settings)
+        if picked.network:
+            estimator: Any = picked.trained(seed, tolerance=tolerance, l1_ratio=l1_ratio)
+        else:
+            settings = {"tolerance": tolerance, "standardize": standardize, "fit_intercept": intercept}
+            estimator = picked.estimator(options.names(decay_exempt), class_weight, l1_ratio=l1_ratio, **settings)
 
         def tuned(progress: Progress | None) -> Tuning:
             choice: dict[str, Any] = {"decays": grid, "cv": splits, "rule": rule, "scoring": metric}

@@ -143,6 +143,35 @@ def param_table(
     return _table(value, roles, _exempted(model, roles, exempt))
 
 
+def exempt_names(model: nn.Module, exempt: Exempt = "auto", sample: Any = None) -> frozenset[str]:
+    """Names of the parameters that :func:`param_groups` exempts, as ``model.named_parameters()`` has them.
+
+    Parameters
+    ----------
+    model, exempt, sample
+        As for :func:`param_groups`.
+
+    Returns
+    -------
+    frozenset of str
+        Of a tied parameter all its names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`param_groups` does, but a model without trainable parameters has names.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> sorted(exempt_names(nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 1))))
+    ['0.weight', '1.bias']
+    """
+    reasons = _exempted(model, parameter_roles(model, sample=sample), exempt)
+    every = model.named_parameters(remove_duplicate=False)
+    return frozenset(name for name, one in every if id(one) in reasons)
+
+
 def _decay(decay: float) -> float:
     """λ, if it is one."""
     if isinstance(decay, bool) or not isinstance(decay, Real) or not math.isfinite(decay) or decay < 0:

@@ -22,6 +22,8 @@ class Trial:
         Least mean held-out loss over its decays, and its standard error.
     paired : float
         Standard error of the paired difference to the best setting; nan where folds are none or one.
+    decays, losses : tuple of float
+        λ tried with the setting, and the mean held-out loss of each; empty where they are not known.
     """
 
     params: Mapping[str, Any]
@@ -29,6 +31,8 @@ class Trial:
     mean: float
     standard_error: float
     paired: float = math.nan
+    decays: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
 
 
 def l1_ratio_of(params: Mapping[str, Any]) -> float | None:

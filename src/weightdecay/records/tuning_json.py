@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,19 @@ def _diagnostics(data: dict[str, Any] | None) -> AnyDiagnostics | None:
     return Diagnostics(folds=data["folds"], columns=tuple(data["columns"]), **given)
 
 
+def _trial(data: Mapping[str, Any]) -> Trial:
+    """One setting of a search in a space."""
+    return Trial(
+        data["params"],
+        number(data["decay"]),
+        number(data["mean"]),
+        number(data["standard_error"]),
+        number(data["paired"]),
+        tuple(map(number, data.get("decays", ()))),
+        tuple(map(number, data.get("losses", ()))),
+    )
+
+
 def _from_dict(data: dict[str, Any]) -> Tuning:
     """A `Tuning` from JSON types."""
     known = Known(
@@ -146,10 +160,7 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
             Reference(one["name"], number(one["decay"]), number(one["mean"]), number(one["paired"]))
             for one in data["references"]
         ),
-        trials=tuple(
-            Trial(one["params"], *(number(one[name]) for name in ("decay", "mean", "standard_error", "paired")))
-            for one in data["trials"]
-        ),
+        trials=tuple(map(_trial, data["trials"])),
         targets=tuple(_from_dict(one) for one in data["targets"]),
         later=known,
     )

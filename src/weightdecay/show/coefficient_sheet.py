@@ -17,6 +17,7 @@ from weightdecay.show.coefficient_picture import per_deviation, sign_changes
 from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import fold_models, stability
 from weightdecay.show.names import NAME
+from weightdecay.show.path_words import path_words
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Number, Row, Sheet, label, number
 from weightdecay.show.spreads import intercept_spreads, spread_header, spread_note, spreads
@@ -106,6 +107,7 @@ def _of_path(path: DecayPath, decay: float, most: int) -> Sheet:
     """Coefficients at the decay in use, beside those at the least decay of the path."""
     chosen, least = nearest(path.decays, decay), int(np.argmin(path.decays))
     coef, names = plots.flat_coefficients(path)
+    words = path_words(path)
     order, note = _largest(coef[chosen], most)
     rows = tuple(
         Row(
@@ -115,10 +117,11 @@ def _of_path(path: DecayPath, decay: float, most: int) -> Sheet:
         for j in order
     )
     intercepts = np.atleast_1d(path.intercept[chosen]), np.atleast_1d(path.intercept[least])
-    if len(intercepts[0]) == 1:
+    if len(intercepts[0]) == 1 and not words.norms:
         rows = (Row("intercept", (number(intercepts[0][0]), number(intercepts[1][0]), None)), *rows)
-    caption = f"Coefficients in {for_html(path.units)}, at decay {brief(float(path.decays[chosen]))}"
-    header = ("column", "coefficient", f"at decay {brief(float(path.decays[least]))}", "what decay leaves")
+    what = words.heading if words.norms else f"Coefficients in {for_html(path.units)}"
+    caption = f"{what}, at decay {brief(float(path.decays[chosen]))}"
+    header = (words.of, words.one, f"at decay {brief(float(path.decays[least]))}", "what decay leaves")
     return Sheet(caption, header, rows, note.strip())
 
 

@@ -13,6 +13,7 @@ from weightdecay.records.tuning import Tuning
 from weightdecay.records.verdict import relative
 from weightdecay.show.choices import CRITERIA, choices
 from weightdecay.show.names import NAME, setting
+from weightdecay.show.path_words import path_words
 from weightdecay.show.plan_words import in_a_line
 from weightdecay.show.sanitize import for_html, shortened
 from weightdecay.show.sheet import Number, Row, Sheet, label, number, weight
@@ -122,8 +123,9 @@ def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
         "paired standard error": tuning.paired,
     }
     if path is not None and same:
-        columns |= {"degrees of freedom": path.mean_df}
-        columns |= {"not zero": path.nonzeros.reshape(len(path.decays), -1).sum(axis=1)} if path.selects else {}
+        columns |= {"degrees of freedom": path.mean_df} if np.isfinite(path.mean_df).any() else {}
+        selects = path.selects and not path_words(path).norms
+        columns |= {"not zero": path.nonzeros.reshape(len(path.decays), -1).sum(axis=1)} if selects else {}
         columns |= {"training loss": path.train_loss} if path.train_loss.ndim == 1 else {}
     columns |= {for_html(name): values for name, values in tuning.opinions.items() if np.ndim(values) == 1}
     rows = tuple(

@@ -12,8 +12,11 @@ from weightdecay.show.names import NAME
 from weightdecay.show.sanitize import for_html, shortened
 
 FAMILIES = ("weightdecay", "numpy", "scipy", "scikit-learn")
+# What trains networks.
+OF_NETWORKS = ("torch",)
 # What reads files and encodes tables.
 OF_TABLES = ("polars",)
+NETWORKS = ("NetworkClassifier", "NetworkRegressor")
 TEXT_LIMIT = 1000
 TARGETS = 20  # that are named
 
@@ -24,6 +27,8 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
     numbers = counted(len(tuning.columns), "column")
     made = f"{len(columns):,} of the table, made into {numbers} of numbers" if columns else ""
     weights = "" if tuning.weight_sum == tuning.n_rows else f"{tuning.weight_sum!r}"
+    families = FAMILIES + (OF_TABLES if tuning.source or tuning.plan else ())
+    families += OF_NETWORKS if tuning.model_name in NETWORKS else ()
     found = {
         "command": for_html(tuning.command, TEXT_LIMIT),
         "file": for_html(tuning.source, TEXT_LIMIT),
@@ -39,7 +44,7 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
         "decay in use, in full": "" if tuning.targets else repr(float(tuning.decay)),
         "columns are standardised": "yes" if tuning.standardize else "no",
         "tolerance of the window": f"{100 * tuning.tolerance:g} %",
-        "versions": ", ".join(_versions(FAMILIES + (OF_TABLES if tuning.source or tuning.plan else ()))),
+        "versions": ", ".join(_versions(families)),
     }
     return tuple((name, value) for name, value in found.items() if value)
 

@@ -33,6 +33,7 @@ from weightdecay.show.page_pictures import (
     path_picture,
     residual_picture,
 )
+from weightdecay.show.path_words import path_words
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Figure, Number, Sheet, number
 from weightdecay.show.validation_curve import path_of
@@ -64,6 +65,7 @@ class Section:
     glance: tuple[Figure, ...]
     findings: tuple[Told, ...]
     curve: Picture
+    model: str
     coefficients: Picture | None
     coefficient_sheet: Sheet | None
     path: Picture | None
@@ -123,6 +125,7 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
         glance=tuple(_glance(tuning, target)),
         findings=tuple(_told(short_names(one, tuning.columns), anchors) for one in tuning.findings),
         curve=curve_picture(tuning, room),
+        model=path_words(path).heading,
         coefficients=coefficient_picture(found, target, room),
         coefficient_sheet=coefficient_sheet(tuning, path, room.rows, learned=room.learned),
         path=path_picture(tuning, path, room),

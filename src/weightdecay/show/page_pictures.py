@@ -19,6 +19,7 @@ from weightdecay.show.coefficient_picture import TOP, per_deviation
 from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import counted, fold_models, single, stability
 from weightdecay.show.loss_axis import COMPARABLE
+from weightdecay.show.path_words import path_words
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.residual_picture import drawn
 from weightdecay.show.sanitize import for_html
@@ -73,9 +74,12 @@ def curve_picture(tuning: Tuning, room: Room) -> Picture:
 
 
 def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture | None:
-    """Every coefficient against the decay."""
+    """Every coefficient against the decay, or of a network the norms of its layers."""
     if path is None or not room.wide or len(path.decays) < 2 or not path.coef.size:
         return None
+    if path_words(path).norms:
+        words = "The norm of every layer's weights against the decay; the dashed line marks the decay in use."
+        return picture(room, lambda ax: plots.path(path, ax=ax, decay=tuning.decay), 3.8, words, words)
     words = "Coefficients against the decay; the dashed line marks the decay in use."
     drawn_all = path.coef[0].size <= plots.MOST_LINES
     which = "Every coefficient" if drawn_all else "The largest coefficients at the decay in use"

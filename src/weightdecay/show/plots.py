@@ -11,28 +11,28 @@ from numpy.typing import ArrayLike, NDArray
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
-from weightdecay.records.verdict import brief
 from weightdecay.show.calibration_picture import calibration
 from weightdecay.show.canvas import axes, check
 from weightdecay.show.choice_picture import opinions
 from weightdecay.show.coefficient_picture import coefficients
 from weightdecay.show.confusion_picture import confusion
 from weightdecay.show.decay_axis import decay_axis, df_axis, dress
+from weightdecay.show.heatmap_picture import heatmap
 from weightdecay.show.labels import (
     CYCLE,
     FAINT,
     GREY,
     INK,
-    LINE,
     fitted,
     make_room,
     name_curves,
     name_room,
     names_that_fit,
-    points,
     settle,
 )
 from weightdecay.show.legend import place_legend
+from weightdecay.show.loss_curves import decay_entries, draw_losses, shades
+from weightdecay.show.path_words import path_words
 from weightdecay.show.residual_picture import residuals
 from weightdecay.show.roc_picture import roc
 from weightdecay.show.squeezed_axis import SPREAD, squeeze
@@ -42,15 +42,26 @@ from weightdecay.show.validation_curve import draw, path_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["calibration", "coefficients", "confusion", "opinions", "path", "residuals", "roc", "training", "validation"]
+__all__ = [
+    "calibration",
+    "coefficients",
+    "confusion",
+    "heatmap",
+    "opinions",
+    "path",
+    "residuals",
+    "roc",
+    "training",
+    "validation",
+]
 
 Array = NDArray[np.float64]
 # More grey lines than this only make the picture heavy.
 GREY_LINES = 25
 NAMED_LINES = 10
 MOST_LINES = NAMED_LINES + GREY_LINES
-# More decays than this are too many for a legend.
-LEGEND_LINES = 7
+# What `training` draws.
+WHAT = ("weights", "loss")
 
 
 def validation(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
@@ -107,6 +118,8 @@ def path(
 ) -> Axes:
     """Draw every coefficient against the decay, the largest with their names, and the degrees of freedom on top.
 
+    Of a network they are the norms of its layers.
+
     Parameters
     ----------
     path : DecayPath
@@ -144,7 +157,9 @@ def path(
     check("path", path, DecayPath, "pass what wd.path returned, or tuning.path")
     ax = axes(ax)
     coef, names = flat_coefficients(path)
-    coef, what = (coef, "coefficient") if scale is None else (_scaled(coef, path, scale), "per standard deviation")
+    coef, what = (
+        (coef, path_words(path).one) if scale is None else (_scaled(coef, path, scale), "per standard deviation")
+    )
     every = [*path.decays, *([] if decay is None else [decay])]
     axis = decay_axis(every)
     dress(ax, axis, every)
@@ -171,13 +186,21 @@ def path(
     return ax
 
 
-def training(histories: History | Sequence[History], *, ax: Axes | None = None, top: int = 8) -> Axes:
-    """Draw weights against epochs, for one fit or for several decays.
+def training(
+    histories: History | Sequence[History], *, what: str = "weights", ax: Axes | None = None, top: int = 8
+) -> Axes:
+    """Draw weights, or the loss of training and of held-out rows, against epochs, for one fit or for several decays.
+
+    A held-out loss (solid) that falls with the training loss (dashed) and stays high is of a fit with too much decay,
+    one that rises again while the training loss falls of one with too little; a mark is its least. Without held-out
+    losses the training loss is drawn alone; of an iterative solver it is the objective, with the penalty.
 
     Parameters
     ----------
     histories : History or sequence of History
         What an iterative solver did (``estimator.history_``), one per decay.
+    what : {"weights", "loss"}, default "weights"
+        Weights, of a network the norms of its layers, or losses.
     ax : matplotlib Axes, optional
         Where to draw; a new figure if not given.
     top : int, default 8
@@ -190,7 +213,7 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     Raises
     ------
     ValueError
-        There is no history, or the histories have weights of different shapes.
+        There is no history, or the histories have weights of different shapes, or ``what`` is something else.
     TypeError
         One is no `History`.
 
@@ -206,8 +229,13 @@ def training(histories: History | Sequence[History], *, ax: Axes | None = None, 
     >>> ax.get_xlabel()
     'epoch'
     """
-    every = _by_decay(histories)
+    if what not in WHAT:
+        raise ValueError(f"what={what!r} is not known; give 'weights' or 'loss'")
+    every = _by_decay(histories, alike=what == "weights")
     ax = axes(ax)
+    if what == "loss":
+        draw_losses(ax, every)
+        return ax
     ax.set_xlabel("epoch")
     ax.set_ylabel(every[0].shown)
     ax.locator_params(axis="x", integer=True)
@@ -265,18 +293,18 @@ def _many_lines(ax: Axes, x: Array, curves: Array, named: NDArray[np.int_], othe
         ax.plot(x, curves[:, column], color=colour, zorder=2, **style)
 
 
-def _by_decay(histories: History | Sequence[History]) -> list[History]:
+def _by_decay(histories: History | Sequence[History], *, alike: bool) -> list[History]:
     """The histories with the weakest decay first, once it is known that they can share a picture."""
     every = list(histories) if isinstance(histories, Iterable) else [histories]
     if not every or any(one is None for one in every):
         raise ValueError(
             f"no history to draw, got {'None' if every else 'an empty sequence'}; give model.history_ of fits with "
-            "solver='gradient_descent', the solver that keeps one"
+            "solver='gradient_descent', the solver that keeps one, or of networks"
         )
     for one in every:
         check("training", one, History, "pass model.history_, or a sequence of them")
     shapes = {one.weights.shape[1:] for one in every}
-    if len(shapes) > 1:
+    if alike and len(shapes) > 1:
         raise ValueError(
             f"the histories have weights of different shapes, {sorted(shapes)}; "
             "give histories of fits to the same columns, or draw each into axes of its own"
@@ -286,28 +314,19 @@ def _by_decay(histories: History | Sequence[History]) -> list[History]:
 
 def _several(ax: Axes, histories: list[History], named: NDArray[np.int_], right: float) -> None:
     """The named weights of every decay in a shade of its own, the stronger the decay the darker, and a legend."""
-    import matplotlib as mpl
-
-    last = len(histories) - 1
     curves = [_flat(one)[:, named] for one in histories]
     sizes = np.array([np.nanmax(np.abs(one), initial=0.0) for one in curves])
     # One that grows without bound must neither flatten nor hide the others: it ends where it leaves the picture.
     bound = SPREAD * sizes[sizes > 0].min(initial=np.inf)
     lines = []
-    for number, one in enumerate(curves):
-        shade = mpl.colormaps["viridis_r"](0.15 + 0.85 * number / last)
+    for shade, one in zip(shades(len(curves)), curves, strict=True):
         left = np.append(np.flatnonzero(~(np.abs(one) <= bound).all(axis=1)), len(one))[0]
         lines.append(ax.plot(one[: left + 1], color=shade, linewidth=1.3)[0])
     calm = [one for one, size in zip(curves, sizes, strict=True) if size <= bound]
     low, high = min(float(one.min(initial=0.0)) for one in calm), max(float(one.max(initial=0.0)) for one in calm)
     margin = 0.05 * ((high - low) or 1.0)
     ax.set_ylim(low - margin, high + margin)
-    most = min(LEGEND_LINES, max(2, int(0.45 * points(ax)[1] / LINE)))
-    entries = {
-        brief(histories[k].decay) + ("" if histories[k].converged else " (not converged)"): lines[k]
-        for k in np.unique(np.linspace(0, last, min(last + 1, most)).round().astype(int))
-    }
-    place_legend(ax, entries, title="decay λ", right=right)
+    place_legend(ax, decay_entries(ax, histories, lines), title="decay λ", right=right)
 
 
 def _flat(history: History) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -20,6 +21,7 @@ from weightdecay.studies.fitters import searched_parameters
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.interrupts import Interrupted, Partial
 from weightdecay.tuning.progress import Progress
+from weightdecay.tuning.protocol import Joint, Jointly, Waiting
 from weightdecay.tuning.selection import standard_error
 
 RANDOM = 10  # settings that a random search tries unless told
@@ -62,24 +64,70 @@ def search_space(
     progress : Progress
         Told of every setting as one step.
     """
-    table, best = _Table(), None
-    progress.start(len(settings), "tuning the decay of every setting")
+    found: dict[int, Tuning] = {}
+    first = settings[0][1]
+    source = _apart(tuned, settings, progress)
+    if isinstance(first, Jointly):
+        source = _together(tuned, settings, first.jointly(settings), progress)
     try:
-        for params, candidate in settings:
-            one = tuned(candidate)
-            table.add(params, one)
-            best = one if best is None or one.mean[one.best] < best.mean[best.best] else best
-            progress.advance(f"best decay {one.decay:.3g} with {params}")
+        with closing(source):
+            found.update(source)
     except KeyboardInterrupt as stopped:
-        if best is None:
-            raise
-        done, of = len(table.trials), len(settings)
-        partial = replace(best, trials=table.ranked(folds()), later=Partial(best.later, done, of, "settings"))
+        done, of = len(found), len(settings)
+        if not done:
+            raise stopped if isinstance(stopped, Interrupted) else Interrupted(None, 0, of, "settings") from stopped
+        best = _best(settings, found, folds())
+        partial = replace(best, later=Partial(best.later, done, of, "settings"))
         raise Interrupted(partial, done, of, "settings") from stopped
     finally:
         progress.finish()
-    assert best is not None  # a space has at least one setting
-    return replace(best, trials=table.ranked(folds()))
+    return _best(settings, found, folds())
+
+
+Tuned = Generator[tuple[int, Tuning], None, None]
+
+
+def _apart(tuned: Callable[[Any], Tuning], settings: Sequence[tuple[dict[str, Any], Any]], progress: Progress) -> Tuned:
+    """Tune one setting after the other."""
+    progress.start(len(settings), "tuning the decay of every setting")
+    for number, (params, candidate) in enumerate(settings):
+        one = tuned(candidate)
+        yield number, one
+        progress.advance(f"best decay {one.decay:.3g} with {params}")
+
+
+def _together(
+    tuned: Callable[[Any], Tuning], settings: Sequence[tuple[dict[str, Any], Any]], joint: Joint, progress: Progress
+) -> Tuned:
+    """Tune all settings in rounds: each search goes on until it needs work, and that of all of them is done at once.
+
+    A search that waited begins anew with all that is known by then, which costs next to nothing beside the work.
+    """
+    waiting = list(range(len(settings)))
+    try:
+        while waiting:
+            still = []
+            for number in waiting:
+                try:
+                    one = tuned(settings[number][1])
+                except Waiting:
+                    still.append(number)
+                else:
+                    yield number, one
+            waiting = still
+            if waiting:
+                joint.work(progress)
+    finally:
+        joint.finish()
+
+
+def _best(settings: Sequence[tuple[dict[str, Any], Any]], found: Mapping[int, Tuning], folds: Folds | None) -> Tuning:
+    """The best of those that are tuned, with the table of all."""
+    table = _Table()
+    for number in sorted(found):
+        table.add(settings[number][0], found[number])
+    best = min((found[number] for number in sorted(found)), key=lambda one: float(one.mean[one.best]))
+    return replace(best, trials=table.ranked(folds))
 
 
 class _Table:
@@ -92,7 +140,9 @@ class _Table:
 
     def add(self, params: Mapping[str, Any], one: Tuning) -> None:
         """One more, once it is tuned."""
-        self.trials.append(Trial(params, one.decay, float(one.mean[one.best]), float(one.standard_error[one.best])))
+        least = float(one.mean[one.best]), float(one.standard_error[one.best])
+        decays, losses = tuple(one.decays.tolist()), tuple(one.mean.tolist())
+        self.trials.append(Trial(params, one.decay, *least, decays=decays, losses=losses))
         self.losses.append(one.losses[:, one.best])
         self.weight = one.weight
 

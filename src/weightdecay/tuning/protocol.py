@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.grouping import Grouping
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.progress import Progress
 
 Array = NDArray[np.float64]
 Scorer = Callable[..., float]
@@ -138,4 +139,29 @@ class Fitter(Protocol):
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> Problem:
         """Validate the data and take them into the engine's own form."""
+        ...
+
+
+class Waiting(Exception):  # noqa: N818 - nothing is wrong
+    """A split was asked for losses that are yet to be worked out beside those of others; ask again when they are."""
+
+
+class Joint(Protocol):
+    """Searches whose work is done together: a split asked for what is not known yet raises `Waiting`."""
+
+    def work(self, progress: Progress) -> None:
+        """Do at once all that splits were asked for; a listener is told of it as one stage or several."""
+        ...
+
+    def finish(self) -> None:
+        """No search goes on: splits work on their own from now on."""
+        ...
+
+
+@runtime_checkable
+class Jointly(Protocol):
+    """A fitter whose settings can be tuned together."""
+
+    def jointly(self, settings: Sequence[tuple[Mapping[str, Any], Any]]) -> Joint:
+        """Tie the problems that these settings, (what differs, clone that has it), will open for the same data."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
@@ -14,13 +15,15 @@ Factory = Callable[[], nn.Module]
 
 def perceptron(n_inputs: int, n_outputs: int, hidden: Sequence[int], dropout: float) -> nn.Module:
     """Linear layers with rectifiers, and dropout where asked for, between inputs and outputs."""
-    layers: list[nn.Module] = []
+    layers: dict[str, nn.Module] = {}
     width = n_inputs
-    for size in hidden:
-        layers += [nn.Linear(width, int(size)), nn.ReLU()]
-        layers += [nn.Dropout(dropout)] if dropout > 0 else []
+    for number, size in enumerate(hidden):
+        layers[str(2 * number)] = nn.Linear(width, int(size))
+        layers[str(2 * number + 1)] = nn.ReLU()
+        # Of another kind of name: weights are called the same whether something is dropped or not.
+        layers.update({f"dropout{number}": nn.Dropout(dropout)} if dropout > 0 else {})
         width = int(size)
-    return nn.Sequential(*layers, nn.Linear(width, n_outputs))
+    return nn.Sequential(OrderedDict({**layers, str(2 * len(hidden)): nn.Linear(width, n_outputs)}))
 
 
 def factory_of(estimator: Any, n_inputs: int, n_outputs: int) -> Factory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from weightdecay.neural.network.opening import open_network, predicted
 from weightdecay.neural.network.problem import NetworkProblem
+from weightdecay.neural.network.together import Seat, Together
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.request import Request, tune_request
@@ -70,7 +72,32 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def open(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkProblem:
         """Validate the data and open them."""
+        seat: Seat | None = vars(self).get("_seat")
+        if seat is None:
+            return self._open(X, y, sample_weight)
+        return seat.opened((X, y, sample_weight), lambda: self._open(X, y, sample_weight))
+
+    def _open(self, X: Any, y: Any, sample_weight: Any) -> NetworkProblem:
+        """The same, without others beside it."""
         raise NotImplementedError
+
+    def jointly(self, settings: Sequence[tuple[Mapping[str, Any], Any]]) -> Together:
+        """Tie clones of this estimator together, so that their decays are tuned as one population.
+
+        Parameters
+        ----------
+        settings : sequence of (dict, estimator)
+            What differs, and the clone that has it.
+
+        Returns
+        -------
+        Together
+        """
+        return Together(settings)
+
+    def seat_at(self, seat: Seat) -> None:
+        """Open data at a place among other settings."""
+        self._seat = seat
 
     def request(self) -> Request:
         """What this estimator asks of a search for its decay.
@@ -157,13 +184,14 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         "adamw" is "adam" with the form "decoupled"; "sgd" has momentum 0.9.
     learning_rate, epochs, batch_size : default 1e-3, 100 and 128
     dropout : float, default 0
-        Probability, after every hidden layer.
+        Probability, after every hidden layer; a ``module`` has layers of its own for that.
     l1_ratio : float, default 0
         Share ρ of the 1-norm in the decay.
     early_stopping : bool, default False
         Keep a tenth of the training rows aside and take the epoch at which their loss was least.
-    exempt : "auto" or list of str, default "auto"
-        Parameters that are not decayed: "auto" is those of one dimension.
+    exempt : "auto", list, callable or None, default "auto"
+        Parameters that are not decayed, as in `param_groups`: "auto" is biases, norm gains, scalars and embeddings that
+        are no head, told by what they do with some rows; else roles, patterns of names, or a callable.
     decays, cv, rule, tolerance, scoring
         As in `LinearRegression`; ``cv="auto"`` is 5 folds.
     device : str, default "auto"
@@ -210,8 +238,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         fitted: NetworkRegressor = self._fit(X, y, sample_weight, groups)
         return fitted
 
-    def open(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkProblem:
-        """Validate the data and open them."""
+    def _open(self, X: Any, y: Any, sample_weight: Any) -> NetworkProblem:
         return open_network(self, X, y, sample_weight, classes=False)
 
     def predict(self, X: Any) -> Array:
@@ -261,8 +288,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         fitted: NetworkClassifier = self._fit(X, y, sample_weight, groups)
         return fitted
 
-    def open(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkProblem:
-        """Validate the data and open them; sets ``classes_``."""
+    def _open(self, X: Any, y: Any, sample_weight: Any) -> NetworkProblem:
         problem = open_network(self, X, y, sample_weight, classes=True)
         self.classes_ = problem.opened.classes
         return problem

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -14,9 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from weightdecay.neural.network.architecture import Factory
+from weightdecay.neural.network.memory import afforded
 from weightdecay.neural.network.opened import Opened, Scales
 from weightdecay.neural.network.split import CONSTANT, DIVERGED, NetworkSplit, evaluated
-from weightdecay.neural.population.groups import trained
+from weightdecay.neural.network.told import Log
 from weightdecay.neural.population.optimisers import Settings
 from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made
 from weightdecay.records.decay_path import DecayPath
@@ -25,6 +26,9 @@ from weightdecay.records.history import History
 from weightdecay.tuning.folds import Folds, for_every_class, natural_count
 from weightdecay.tuning.progress import Progress
 from weightdecay.tuning.protocol import Facts, Scorer
+
+if TYPE_CHECKING:
+    from weightdecay.neural.network.together import Seat
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -43,6 +47,11 @@ class Shell(Protocol):
     @property
     def learning_rate(self) -> float:
         """η."""
+        ...
+
+    @property
+    def dropout(self) -> float:
+        """Probability."""
         ...
 
     def fitted(self, problem: NetworkProblem, decay: float) -> Any:
@@ -70,10 +79,16 @@ class NetworkProblem:
     factory : callable
     settings : Settings
     schedule : Schedule
-    exempt : callable
-        Names of the parameters of a module that are not decayed.
+    exempt : frozenset of str
+        Parameters that are not decayed.
     judge : callable of (scorer, rows, means)
         −score (L,) of predictions (m, L, k).
+    early : bool
+        Whether members stop early.
+    seat : Seat or None
+        Where other settings are tuned beside this one.
+    log : Log
+        What training had to say.
     """
 
     shell: Shell
@@ -81,12 +96,14 @@ class NetworkProblem:
     factory: Factory
     settings: Settings
     schedule: Schedule
-    exempt: Callable[[nn.Module], frozenset[str]]
+    exempt: frozenset[str]
     judge: Callable[[Scorer, Index, Array], Array]
     facts_: Facts
     early: bool = False
     progress: Progress | None = field(default=None, repr=False)
     curves: dict[float, list[Array]] = field(default_factory=dict, repr=False)
+    seat: Seat | None = field(default=None, repr=False)
+    log: Log = field(default_factory=Log, repr=False)
 
     def facts(self) -> Facts:
         """What is known of the data."""
@@ -127,13 +144,27 @@ class NetworkProblem:
                         f"fold {number} trains on no row of class {opened.classes[int(np.argmin(seen))]!r}; "
                         f"{for_every_class(folds.text)}"
                     )
-        return NetworkSplit(self, folds)
+        split = NetworkSplit(self, folds)
+        return split if self.seat is None else self.seat.taken(split)
+
+    @property
+    def dropout(self) -> float:
+        """Probability after every hidden layer."""
+        return float(self.shell.dropout)
 
     def members(self, decays: Array) -> Members:
         """One for every decay."""
         kind, device = torch.float32, self.opened.device
         rate = torch.full((len(decays),), float(self.shell.learning_rate), dtype=kind, device=device)
         return Members(torch.as_tensor(decays, dtype=kind, device=device), rate)
+
+    def joined(self, asked: Sequence[tuple[NetworkProblem, Array]]) -> Members:
+        """One for every decay of several settings, each at its own learning rate and dropout."""
+        each = [problem.members(decays) for problem, decays in asked]
+        rates = np.repeat([problem.dropout for problem, _ in asked], [len(decays) for _, decays in asked])
+        decay, rate = torch.cat([one.decay for one in each]), torch.cat([one.rate for one in each])
+        alike = len(np.unique(rates)) == 1
+        return Members(decay, rate, None if alike else torch.as_tensor(rates, dtype=decay.dtype, device=decay.device))
 
     def task(self, train: Index, scales: Scales, test: Index | None = None) -> Task:
         """Training on some rows, of which a tenth is kept aside where members stop early, looked at on others."""
@@ -145,7 +176,7 @@ class NetworkProblem:
         rows = self.opened.rows(train, scales)
         kept = None if aside is None else self.opened.rows(aside, scales)
         held_out = None if test is None else self.opened.rows(test, scales)
-        return Task(self.factory, rows, held_out, kept, self.opened.objective, self.exempt)
+        return Task(self.factory, rows, held_out, kept, self.opened.objective, lambda module: self.exempt)
 
     def history(self, decay: float, portion: Trained | None) -> History | None:
         """How the only member of a portion was trained, beside held-out losses where folds were trained before."""
@@ -169,7 +200,12 @@ class NetworkProblem:
         every = np.flatnonzero(self.opened.weight > 0)
         scales = self.opened.scales(every)
         finite = np.array([one for one in decays if np.isfinite(one)])
-        portions = trained([(self.task(every, scales), self.members(finite))], self.settings, self.schedule)[0]
+        portions: list[Trained] = []
+        if len(finite):
+            work = [(self.task(every, scales), self.members(finite))]
+            (portions,), held = afforded(work, self.settings, self.schedule)
+            self.log.note(len(finite), held)
+            self.log.ways.update(one.way for one in portions)
         modules = iter([(self.module(one, m), one) for one in portions for m in range(len(one.rows))])
         found = []
         for decay in decays:
@@ -215,8 +251,8 @@ class NetworkProblem:
         return self.shell.fitted(self, float(np.asarray(decay)))
 
     def findings(self) -> tuple[Finding, ...]:
-        """None of the data's own."""
-        return ()
+        """What training had to say."""
+        return self.log.findings()
 
     def scored(self, scorer: Scorer, rows: Index, outputs: Array) -> Array:
         """−score (L,) of network outputs (m, L, k) of some rows, nan where they are no numbers."""

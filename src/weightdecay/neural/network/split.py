@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from weightdecay.neural.network.memory import afforded
 from weightdecay.neural.network.opened import Scales
-from weightdecay.neural.population.groups import trained
-from weightdecay.neural.population.training import Task, Trained
+from weightdecay.neural.population.training import Trained
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.progress import Progress, Silent
 from weightdecay.tuning.protocol import Scorer
 from weightdecay.tuning.selection import from_folds, from_rows
 
@@ -42,20 +44,27 @@ class Fold:
 @final
 @dataclass(frozen=True, eq=False)
 class NetworkSplit:
-    """The folds of a plan; members that were trained once are kept."""
+    """The folds of a plan; members that were trained once are kept.
+
+    Parameters
+    ----------
+    wait : callable of decays, optional
+        Called before new members are trained, to raise `Waiting` where others train them.
+    """
 
     problem: NetworkProblem
     folds: Folds
-    told: Callable[[int, int], None] | None = None
     known: list[Fold] = field(default_factory=list)
+    wait: Callable[[Array], None] | None = None
 
     def held_out(self, decays: Array, scoring: Scorer | None = None, among: Array | None = None) -> HeldOut:
         """Held-out loss (or −score) of every fold and decay."""
         decays = np.asarray(decays, dtype=np.float64)
-        if not self.known:
-            pairs = list(self.folds.splits())
-            self.known.extend(Fold(train, test, self.problem.opened.scales(train)) for train, test in pairs)
-        self._train(decays)
+        new = self._new(decays)
+        if len(new):
+            if self.wait is not None:
+                self.wait(new)
+            train_together([(self, new)], self.problem.progress or Silent())
         F, L = len(self.known), len(decays)
         loss, weight = np.full((F, L), np.nan), np.ones(F)
         status = np.array([[one.status[float(decay)] for decay in decays] for one in self.known], dtype="<U24")
@@ -75,50 +84,82 @@ class NetworkSplit:
             return HeldOut(decays, loss, np.ones(1), nothing, nothing, status)
         return from_folds(decays, loss, weight, self.folds.repeat, status, among=among)
 
-    def _train(self, decays: Array) -> None:
-        """Train what is new, all folds together."""
+    def _new(self, decays: Array) -> Array:
+        """Finite decays that are yet to be trained."""
+        if not self.known:
+            pairs = list(self.folds.splits())
+            self.known.extend(Fold(train, test, self.problem.opened.scales(train)) for train, test in pairs)
         new = np.array([one for one in np.unique(decays) if one not in self.known[0].outputs])
         for fold in self.known:
             if np.isinf(new).any():
                 constant = self.problem.opened.constant(fold.train)
                 fold.outputs[np.inf] = np.repeat(constant[None], len(fold.test), axis=0)
                 fold.status[np.inf] = CONSTANT
-        finite = new[np.isfinite(new)]
-        if not len(finite):
-            return
-        members = self.problem.members(finite)
-        work = [(self._task(fold), members) for fold in self.known]
-        total = len(work) * len(finite)
-        told = self.told
-        found = trained(
-            work, self.problem.settings, self.problem.schedule, None if told is None else lambda done: told(done, total)
-        )
-        for fold, portions in zip(self.known, found, strict=True):
-            self._keep(fold, finite, portions)
+        return np.asarray(new[np.isfinite(new)], dtype=np.float64)
 
-    def _task(self, fold: Fold) -> Task:
-        return self.problem.task(fold.train, fold.scales, fold.test)
-
-    def _curve(self, decay: float, portion: Trained, member: int) -> None:
-        """Take down how training went, for the model at this decay."""
-        curve = portion.held_out[:, member].cpu().numpy().astype(np.float64)
-        self.problem.curves.setdefault(decay, []).append(curve)
-
-    def _keep(self, fold: Fold, decays: Array, portions: list[Trained]) -> None:
-        """Outputs of members on a fold's test rows, in float64."""
-        place = 0
+    def keep(self, fold: Fold, decays: Array, trained: Sequence[tuple[Trained, int]]) -> None:
+        """Take down outputs of members on a fold's test rows, in float64, and how training went."""
         x = torch.as_tensor(fold.scales.inputs(self.problem.opened.X[fold.test]))
-        for portion in portions:
-            for member in range(len(portion.rows)):
-                decay = float(decays[place])
-                place += 1
-                self._curve(decay, portion, member)
-                if bool(portion.diverged[member]):
-                    fold.outputs[decay] = np.full((len(fold.test), self.problem.opened.n_outputs), np.nan)
-                    fold.status[decay] = DIVERGED
-                    continue
-                fold.outputs[decay] = fold.scales.outputs(evaluated(self.problem.module(portion, member), x))
-                fold.status[decay] = portion.way
+        for decay, (portion, member) in zip(decays.tolist(), trained, strict=True):
+            curve = portion.held_out[:, member].cpu().numpy().astype(np.float64)
+            self.problem.curves.setdefault(decay, []).append(curve)
+            if bool(portion.diverged[member]):
+                fold.outputs[decay] = np.full((len(fold.test), self.problem.opened.n_outputs), np.nan)
+                fold.status[decay] = DIVERGED
+                continue
+            fold.outputs[decay] = fold.scales.outputs(evaluated(self.problem.module(portion, member), x))
+            fold.status[decay] = portion.way
+
+
+def train_together(asked: Sequence[tuple[NetworkSplit, Array]], progress: Progress) -> None:
+    """Train new members of splits of the same folds, all as one population.
+
+    Parameters
+    ----------
+    asked : sequence of (NetworkSplit, ndarray of shape (L,))
+        Settings that differ by learning rate and dropout alone, and the decays that each is to know.
+    progress : Progress
+        Told of every network as one step.
+    """
+    problems, folds = [split.problem for split, _ in asked], asked[0][0].known
+    # Its module has every layer that some other has; where nothing is dropped, such a layer does nothing.
+    lead = max(problems, key=lambda one: one.dropout)
+    blocks = _blocks(asked)
+    members = [lead.joined([(split.problem, decays) for split, decays in block]) for block in blocks]
+    total = len(folds) * sum(map(len, members))
+    progress.start(total, f"training {total:,} networks, {asked[0][0].folds.text}")
+    seen = [0]
+
+    def told(done: int) -> None:
+        for _ in range(done - seen[0]):
+            progress.advance()
+        seen[0] = max(done, seen[0])
+
+    tasks = [lead.task(fold.train, fold.scales, fold.test) for fold in folds]
+    work = [(task, own) for own in members for task in tasks]
+    found, held = afforded(work, lead.settings, lead.schedule, told)
+    for (block, number), portions in zip(product(blocks, range(len(folds))), found, strict=True):
+        each, start = [(one, member) for one in portions for member in range(len(one.rows))], 0
+        for split, decays in block:
+            split.keep(split.known[number], decays, each[start : start + len(decays)])
+            start += len(decays)
+    for problem in problems:
+        problem.log.note(total, held)
+        problem.log.ways.update(one.way for portions in found for one in portions)
+
+
+def _blocks(asked: Sequence[tuple[NetworkSplit, Array]]) -> list[list[tuple[NetworkSplit, Array]]]:
+    """Settings whose members may be in one portion, those with most members first.
+
+    A card takes all. On a processor, where portions are small anyway, those of one learning rate have the optimiser's
+    fused kernel, as each setting has on its own: its numbers are then the same to the last digit.
+    """
+    if asked[0][0].problem.opened.device.type != "cpu":
+        return [list(asked)]
+    found: dict[float, list[tuple[NetworkSplit, Array]]] = {}
+    for split, decays in asked:
+        found.setdefault(float(split.problem.shell.learning_rate), []).append((split, decays))
+    return sorted(found.values(), key=lambda block: -sum(len(decays) for _, decays in block))
 
 
 def evaluated(module: Any, x: torch.Tensor) -> Array:
