@@ -8,11 +8,9 @@ import torch
 
 from weightdecay.neural.population import groups
 from weightdecay.neural.population.optimisers import Settings
-from weightdecay.neural.population.training import Members, Schedule, Task, Trained
+from weightdecay.neural.population.training import Members, Schedule, Task, Trained, out_of_memory
 
 Work = Sequence[tuple[Task, Members]]
-# What torch says where a processor's memory is at its end, for which it has no error of its own.
-ENDED = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
 def afforded(
@@ -75,18 +73,12 @@ def _tried(
     try:
         return groups.trained(work, settings, schedule, told)
     except (MemoryError, RuntimeError) as error:
-        if not _of_memory(error):
+        if not out_of_memory(error):
             raise
     # By now nothing holds the tensors of the attempt.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None
-
-
-def _of_memory(error: BaseException) -> bool:
-    """Whether memory was at its end."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in said for words in ENDED)
 
 
 def _further(told: Callable[[int], None] | None, before: int) -> Callable[[int], None] | None:

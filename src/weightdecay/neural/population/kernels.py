@@ -101,7 +101,8 @@ class Dropout:
         self.mask = None
         if not how.training or not bool(self.rate.any()):
             return x
-        drawn = torch.rand(x.shape[1:], generator=how.generator, dtype=x.dtype, device=x.device)
+        # On the processor, wherever x is: a card draws other numbers.
+        drawn = torch.rand(x.shape[1:], generator=how.generator, dtype=x.dtype).to(x.device)
         rate = self.rate.view(-1, *[1] * (x.ndim - 1))
         self.mask = (drawn >= rate) / (1.0 - rate)
         return x * self.mask

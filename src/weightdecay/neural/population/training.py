@@ -20,6 +20,8 @@ from weightdecay.neural.population.optimisers import Optimiser, Settings
 OUTPUTS = 2**22
 # Training loss, beside that of the start and 1, from which a member counts as diverged.
 FAR = 1e6
+# What torch says where a processor's memory is at its end, for which it has no error of its own.
+MEMORY = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 # Modules are made one at a time: they draw from random numbers that all threads share.
 _MAKING = threading.Lock()
 
@@ -168,6 +170,12 @@ def network(
     return Mapped(module, rows, layout, objective, generator)
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is at its end."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in said for words in MEMORY)
+
+
 def on_its_own(task: Task, seed: int) -> bool:
     """Whether training draws no random numbers that threads share, and may go on beside others."""
     module = made(task.factory, seed)
@@ -213,7 +221,9 @@ class _Run:
                 net.step(*next(batches(task.train, schedule.batch_size, schedule.seed, 0)))
                 net = network(module, (W, G), layout, task.objective, members, schedule.seed)
             W.copy_(kept)
-        except RuntimeError:
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
             generator = torch.Generator().manual_seed(schedule.seed)
             net = Looped(module, (W, G), layout, task.objective, generator)
         optimiser = Optimiser((W, G), layout.decayed, (members.decay, members.rate), settings)
