@@ -333,3 +333,12 @@ def test_a_network_that_diverges_is_no_candidate() -> None:
         warnings.simplefilter("ignore")
         model = NetworkClassifier((4,), decays=decays, cv=3, **settings).fit(X, y)
     assert (model.tuning_.status[:, -1] == "diverged").all() and model.decay_ < 1.0
+
+
+@pytest.mark.parametrize("model", [NetworkClassifier, NetworkRegressor])
+def test_of_many_rows_a_fifth_is_held_out_once(model: Any) -> None:
+    X = np.random.default_rng(0).standard_normal((10_005, 2))
+    y = (X[:, 0] > 0).astype(int) if model is NetworkClassifier else X[:, 0]
+    tuning = model((4,), epochs=1, batch_size=512, decays=[0.0, 0.1]).fit(X, y).tuning_
+    assert tuning.losses.shape == (1, 2) and np.isfinite(tuning.losses).all() and (tuning.standard_error > 0).all()
+    assert "weight_decay=" in tuning.verdict

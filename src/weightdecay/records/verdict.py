@@ -338,6 +338,10 @@ def _habits(tuning: Tuning) -> str:
     return f"{'; '.join((first, *(f'{name} by {cost}' for name, cost in others)))}{against}."
 
 
+# Their decay is a number of the optimiser, whatever the rows are.
+NETWORKS = ("NetworkClassifier", "NetworkRegressor")
+
+
 def _elsewhere(tuning: Tuning) -> str:
     """Line 4: the chosen decay in other tools' units."""
     if tuning.targets:
@@ -349,6 +353,11 @@ def _elsewhere(tuning: Tuning) -> str:
     facts: dict[str, float] = {"n_samples": tuning.n_rows, "weight_sum": tuning.weight_sum}
     if math.isfinite(tuning.y_std) and tuning.y_std > 0:
         facts["y_std"] = tuning.y_std
+    if tuning.model_name in NETWORKS:
+        return (
+            f"The same strength elsewhere: weight_decay={brief(tuning.decay)} of a torch optimiser of the same form "
+            "and learning rate, where inputs and targets are standardised."
+        )
     ratio = 1.0 if tuning.model_name in PURE_L1 else 0.0
     parts = [
         text.format(brief(convert(tuning.decay, "decay", name, l1_ratio=ratio, **facts, **more)))

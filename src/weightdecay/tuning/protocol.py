@@ -101,8 +101,8 @@ class Problem(Protocol):
         """What is known of the data."""
         ...
 
-    def natural_cv(self) -> str | int:
-        """What ``cv="auto"`` means for these data: ``"loo"`` or a number of folds."""
+    def natural_cv(self) -> Any:
+        """What ``cv="auto"`` means for these data: ``"loo"``, a number of folds or a splitter."""
         ...
 
     def candidates(self) -> Array:

@@ -15,11 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
+from weightdecay.neural.forms import FORMS
 from weightdecay.neural.groups import exempt_names
 from weightdecay.neural.network.architecture import checked_output, factory_of
 from weightdecay.neural.network.opened import Opened, device_of
 from weightdecay.neural.network.problem import PATIENCE, NetworkProblem
-from weightdecay.neural.population.optimisers import FORMS, Settings
+from weightdecay.neural.population.optimisers import Settings
 from weightdecay.neural.population.training import Schedule, made
 from weightdecay.records.encoding import Encoded
 from weightdecay.tuning.protocol import Facts, Scorer

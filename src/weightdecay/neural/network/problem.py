@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from torch import nn
 
 from weightdecay.neural.network.architecture import Factory
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-# Rows above which one fifth is held out once instead of five times.
-MANY_ROWS = 10_000
+# Rows above which this share is held out once in place of five folds.
+MANY_ROWS, HELD_OUT = 10_000, 0.2
 # Share of the training rows kept aside for early stopping, and epochs without a gain that stop a member.
 ASIDE, PATIENCE = 0.1, 10
 # Decades of ηλT, T steps at the learning rate η, of whose weights decay takes the share 1 − e^(−ηλT): nothing to all.
@@ -109,9 +110,12 @@ class NetworkProblem:
         """What is known of the data."""
         return self.facts_
 
-    def natural_cv(self) -> str | int:
-        """Five folds, fewer where the smallest class has fewer members."""
+    def natural_cv(self) -> Any:
+        """Five folds, fewer where the smallest class has fewer members; of many rows a fifth held out once."""
         n = int((self.opened.weight > 0).sum())
+        if n > MANY_ROWS:
+            kind = ShuffleSplit if self.facts_.strata is None else StratifiedShuffleSplit
+            return kind(n_splits=1, test_size=HELD_OUT, random_state=self.schedule.seed)
         if self.facts_.strata is None:
             return min(5, n)
         return min(natural_count(self.facts_.strata[self.opened.weight > 0], 5), n)

@@ -17,8 +17,6 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-FORMS = ("penalty", "coupled", "decoupled", "independent", "corrected", "cautious")
-
 
 @final
 @dataclass(frozen=True)
