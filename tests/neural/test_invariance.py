@@ -15,8 +15,9 @@ import torch.nn.functional as F  # noqa: E402, N812
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
-from weightdecay.neural.invariance import RATIO, scale_invariance  # noqa: E402
+from weightdecay.neural.invariance import RATIO, normalised_parameters, scale_invariance  # noqa: E402
 from weightdecay.neural.roles import parameter_roles  # noqa: E402
+from weightdecay.neural.with_decay import with_decay  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -250,3 +251,111 @@ def test_the_same_measure_twice() -> None:
     first = scale_invariance(model, x)
     torch.rand(7)
     assert str(scale_invariance(model, x)) == str(first)
+
+
+# --- with a bias ----------------------------------------------------------------------------------------------------
+
+
+class RootMeanSquare(nn.Module):
+    """RMSNorm written by hand: torch's own is of later versions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x / (x.square().mean(-1, keepdim=True) + 1e-8).sqrt()
+
+
+def beside(model: nn.Module, sample: Any) -> dict[str, tuple[str, ...]]:
+    return {name: found.beside for name, found in scale_invariance(model, sample).items() if found.normalised}
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("norm", ["layer", "root mean square", "group"])
+def test_a_bias_that_is_normalised_with_its_matrix_takes_its_length_along(size: float, norm: str) -> None:
+    """f(cW, cb) = f(W, b) for every b, though f(cW, b) = f(W, b) for b = 0 alone."""
+    layer = {"layer": nn.LayerNorm(16), "root mean square": RootMeanSquare(), "group": nn.GroupNorm(1, 16)}[norm]
+    model = nn.Sequential(nn.Linear(6, 16), layer, nn.Tanh(), nn.Linear(16, 2))
+    with torch.no_grad():
+        model[0].bias.copy_(size * torch.randn(16))
+    x = torch.randn(12, 6)
+    found = scale_invariance(model, x)
+    assert found["0.weight"].beside == ("0.bias",) and found["0.weight"].normalised
+    assert found["0.weight"].invariant is (size < 0.1)
+    assert not found["3.weight"].normalised and found["3.weight"].beside == ()
+    chosen = normalised_parameters(model, x)
+    assert [id(one) for one in chosen] == [id(model[0].weight), id(model[0].bias)]
+
+
+def test_a_bias_that_is_subtracted_again_does_not_matter() -> None:
+    model = convolutions()
+    with torch.no_grad():
+        model[0].bias.mul_(20.0)
+    assert beside(model, torch.randn(6, 3, 8, 8)) == {"0.weight": (), "4.weight": ()}
+
+
+def test_a_bias_outside_a_weight_normalisation_does_not_matter_to_the_direction() -> None:
+    for start in (0.0, 1.0):
+        model = nn.Sequential(parametrizations.weight_norm(nn.Linear(6, 8)), nn.Tanh(), nn.Linear(8, 2))
+        nn.init.constant_(model[0].bias, start)
+        assert beside(model, torch.randn(5, 6)) == {"0.parametrizations.weight.original1": ()}
+        assert [tuple(one.shape) for one in normalised_parameters(model, torch.randn(5, 6))] == [(8, 6)]
+
+
+def test_no_bias_makes_a_plain_layer_normalised() -> None:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 2))
+    nn.init.zeros_(model[2].bias)
+    assert beside(model, torch.randn(9, 6)) == {} and normalised_parameters(model, torch.randn(9, 6)) == []
+
+
+def test_a_residual_around_the_layer_keeps_the_length() -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.norm = nn.Linear(8, 8), nn.LayerNorm(8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.norm(x + self.inner(x))
+
+    assert beside(Residual(), torch.randn(9, 8)) == {}
+
+
+def test_one_of_several_layers_with_a_bias() -> None:
+    """Where all of them multiplied at once show a change, each is tried alone."""
+    model = nn.Sequential(
+        nn.Linear(6, 16), nn.LayerNorm(16), nn.Linear(16, 16), nn.GELU(), nn.Linear(16, 16), nn.LayerNorm(16),
+        nn.Linear(16, 2),
+    )  # fmt: skip
+    nn.init.zeros_(model[2].bias)
+    x = torch.randn(12, 6)
+    assert beside(model, x) == {"0.weight": ("0.bias",), "4.weight": ("4.bias",)}
+    why = {one.name: one.why for one in parameter_roles(model, sample=x)}
+    assert "length beside its bias alone" in why["0.weight"] and "length" not in why["2.weight"]
+
+
+def test_corrected_decays_a_biased_layer_as_one_that_is_normalised() -> None:
+    """a_t = λ η_t²/η_peak for W and b before the normalisation, η_t λ elsewhere: the product of factors by hand."""
+    model = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Linear(16, 2)).double()
+    x = torch.randn(12, 6, dtype=torch.float64)
+    chosen = normalised_parameters(model, x)
+    start = {name: one.detach().clone() for name, one in model.named_parameters()}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.0)
+    with_decay(optimizer, form="corrected", decay=0.5, normalised=chosen)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
+    kept = {True: 1.0, False: 1.0}
+    for step in range(9):
+        eta = 0.1 * 0.5 ** (step // 3)
+        kept = {True: kept[True] * (1 - 0.5 * eta * eta / 0.1), False: kept[False] * (1 - 0.5 * eta)}
+        for one in model.parameters():
+            one.grad = torch.zeros_like(one)
+        optimizer.step()
+        scheduler.step()
+    for name, one in model.named_parameters():
+        torch.testing.assert_close(one.detach(), start[name] * kept[name.startswith("0.")], rtol=1e-12, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.* is deprecated:DeprecationWarning")  # torch's own
+@pytest.mark.filterwarnings("ignore:.torch.jit.* is not supported:DeprecationWarning")
+def test_scripted_modules_are_measured_too_and_left_bit_for_bit() -> None:
+    for bias, expected in ((False, ()), (True, ("0.bias",))):
+        model = torch.jit.script(nn.Sequential(nn.Linear(6, 16, bias=bias), nn.LayerNorm(16), nn.Linear(16, 2)))
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        assert beside(model, torch.randn(12, 6)) == {"0.weight": expected}
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

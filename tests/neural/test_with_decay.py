@@ -559,9 +559,9 @@ def test_optimisers_of_others_equal_a_plain_loop_around_them(name: str, form: st
 
 
 def test_an_optimiser_with_weights_of_its_own_is_refused() -> None:
-    schedulefree = pytest.importorskip("schedulefree")
+    others = pytest.importorskip("pytorch_optimizer")
     with pytest.raises(ValueError, match="a copy of the weights that only it knows"):
-        with_decay(schedulefree.AdamWScheduleFree([weight()]), form="decoupled", decay=0.1)
+        with_decay(others.ScheduleFreeAdamW([weight()]), form="decoupled", decay=0.1)
 
 
 @pytest.mark.parametrize("name", ["Muon", "Adafactor", "NAdam", "RAdam", "Adam", "AdamW"])
@@ -573,7 +573,8 @@ def test_what_decouples_natively_equals_a_plain_loop_around_it(name: str) -> Non
     w, plain = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
     optimizer = with_decay(kind([w], lr=0.02, weight_decay=0.0), form="decoupled", decay=0.2)
     bare = kind([plain], lr=0.02, weight_decay=0.0)
-    assert optimizer.decay.native == (True,)
+    # Adam has the flag since torch 2.7; before, a pass of ours decays.
+    assert optimizer.decay.native == (name != "Adam" or "decoupled_weight_decay" in bare.param_groups[0],)
     for t in range(20):
         w.grad, plain.grad = torch.sin(w.detach() + t), torch.sin(plain.detach() + t)
         before = plain.detach().clone()

@@ -6,15 +6,17 @@ By Euler's theorem f(c W) = f(W) for all c > 0 near 1 holds exactly where ⟨W, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.parametrize import ParametrizationList
 
-from weightdecay.neural.roles_names import Site, sites, unwrapped
+from weightdecay.neural.roles_names import Place, Site, sites, unwrapped
 from weightdecay.neural.roles_running import copied, floats, run, untouched
 
 PROBES = 4
@@ -25,6 +27,7 @@ RATIO = 0.05
 CHANGE = 0.02  # of the output, when W is multiplied
 
 Loss = Callable[[Any], Tensor]
+Products: TypeAlias = Sequence[tuple[float, float]]  # of one tensor under each loss: ⟨W, G⟩ and ‖G‖
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,21 @@ class Invariance:
         ‖f(cW) − f(W)‖/‖f(W)‖ at c = 1.5; nan where the ratio alone has told.
     invariant : bool or None
         True if neither matters; None where W or its gradient is 0, which tells nothing.
+    beside : tuple of str
+        Names of the vectors of its layer, a bias, beside which alone W has a length: W and they, multiplied together,
+        change nothing, but W on its own would. Empty where there are none, or where they do not matter.
     """
 
     cosine: float
     ratio: float
     change: float
     invariant: bool | None
+    beside: tuple[str, ...] = ()
+
+    @property
+    def normalised(self) -> bool:
+        """Whether what W gives is normalised, alone or with its bias: the weights that ``corrected`` is meant for."""
+        return bool(self.invariant) or bool(self.beside)
 
 
 def scale_invariance(model: nn.Module, sample: Any, *, loss: Loss | None = None) -> dict[str, Invariance]:
@@ -59,6 +71,10 @@ def scale_invariance(model: nn.Module, sample: Any, *, loss: Loss | None = None)
 
     for four losses L_k = ⟨r_k, f⟩ with normal r_k and, if there is one, the loss given. A random direction in the place
     of W gives 1 on the left. The model runs as it trains, dropout apart, and is left as it was.
+
+    Where a layer with a bias b is normalised, f(cW, cb) = f(W, b), and W has a length beside b alone: nearly none while
+    b is small. It is told by ``beside``, which is measured with a b that is not small, so that one that starts at 0
+    hides nothing. BatchNorm subtracts b, and W has no length at all.
 
     Parameters
     ----------
@@ -94,11 +110,43 @@ def scale_invariance(model: nn.Module, sample: Any, *, loss: Loss | None = None)
     {'0.weight': True, '2.weight': False}
     """
     inner = unwrapped(model)
-    own = [site for site in sites(inner) if site.parameter.requires_grad and has_directions(site.parameter)]
+    own = [site for site in sites(inner) if site.parameter.requires_grad]
     with untouched(inner):
         output = run(inner, copied(sample))
         products = gradient_products([site.parameter for site in own], output, loss)
-    return dict(zip((site.name for site in own), judged(inner, own, products, sample), strict=True))
+    return {own[number].name: found for number, found in judged(inner, own, products, sample).items()}
+
+
+def normalised_parameters(model: nn.Module, sample: Any, *, loss: Loss | None = None) -> list[nn.Parameter]:
+    """Measure which parameters feed a normalisation: ``normalised=`` of `with_decay`, for the form ``corrected``.
+
+    Parameters
+    ----------
+    model, sample, loss
+        As for `scale_invariance`.
+
+    Returns
+    -------
+    list of nn.Parameter
+        The matrices that have no length, alone or with their bias, and such biases.
+
+    Raises
+    ------
+    ValueError
+        As `scale_invariance` does.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 2))
+    >>> x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
+    >>> [tuple(one.shape) for one in normalised_parameters(model, x)]
+    [(8, 4), (8,)]
+    """
+    found = scale_invariance(model, sample, loss=loss)
+    names = {name for name, one in found.items() if one.normalised}
+    names |= {name for one in found.values() for name in one.beside}
+    return [site.parameter for site in sites(unwrapped(model)) if site.name in names]
 
 
 def has_directions(tensor: Tensor) -> bool:
@@ -148,56 +196,127 @@ def gradient_products(weights: Sequence[Tensor], output: Any, loss: Loss | None)
     return found
 
 
-def judged(
-    model: nn.Module, own: Sequence[Site], products: Sequence[Sequence[tuple[float, float]]], sample: Any
-) -> list[Invariance]:
-    """What the gradients tell of each tensor, confirmed by multiplying those that seem to have no length."""
-    aligned = [_aligned(site.parameter, found) for site, found in zip(own, products, strict=True)]
-    likely = [site for site, (_, ratio) in zip(own, aligned, strict=True) if ratio <= RATIO]
-    changes = _changes(model, likely, sample)
-    return [
-        _verdict(cosine, ratio, changes.get(site.name, math.nan))
-        for site, (cosine, ratio) in zip(own, aligned, strict=True)
-    ]
+def judged(model: nn.Module, own: Sequence[Site], products: Sequence[Products], sample: Any) -> dict[int, Invariance]:
+    """What gradients tell of each matrix, by its number; and multiplying, of those that seem to have no length.
+
+    ``own`` holds all trainable parameters, in the order of the products.
+    """
+    wide = [number for number, site in enumerate(own) if has_directions(site.parameter)]
+    aligned = {number: _aligned([own[number].parameter], [products[number]]) for number in wide}
+    likely = [(own[number],) for number in wide if aligned[number][1] <= RATIO]
+    changes = _changes(model, likely, {}, sample)
+    near = _beside(model, own, products, [number for number in wide if products[number]], sample)
+    found = {}
+    for number, (cosine, ratio) in aligned.items():
+        change = changes.get(own[number].name, math.nan)
+        told = None if math.isnan(ratio) else ratio <= RATIO and change <= CHANGE
+        found[number] = Invariance(cosine, ratio, change, told, near.get(number, ()))
+    return found
 
 
-def _verdict(cosine: float, ratio: float, change: float) -> Invariance:
-    told = None if math.isnan(ratio) else ratio <= RATIO and change <= CHANGE
-    return Invariance(cosine, ratio, change, told)
-
-
-def _aligned(weight: Tensor, products: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The cosine of W and its gradients, and what it is in units of chance."""
-    length = float(weight.detach().double().norm())
-    cosines = [inner / (length * norm) for inner, norm in products if length * norm > 0]
+def _aligned(tensors: Sequence[Tensor], products: Sequence[Products]) -> tuple[float, float]:
+    """The cosine of some tensors, taken as one, and their gradients; and what it is in units of chance."""
+    length = math.sqrt(sum(float(one.detach().double().square().sum()) for one in tensors))
+    cosines = []
+    for parts in zip(*products, strict=True):
+        norm = math.hypot(*(norm for _, norm in parts))
+        if length * norm > 0:
+            cosines.append(sum(inner for inner, _ in parts) / (length * norm))
     if not cosines or not all(math.isfinite(one) for one in cosines):
         return math.nan, math.nan
     cosine = math.sqrt(sum(one * one for one in cosines) / len(cosines))
-    return cosine, cosine * math.sqrt(weight.numel())
+    return cosine, cosine * math.sqrt(sum(one.numel() for one in tensors))
 
 
-def _changes(model: nn.Module, likely: Sequence[Site], sample: Any) -> dict[str, float]:
-    """How much the output changes when a tensor is multiplied: all of them at once, one by one only if that shows."""
+def _beside(
+    model: nn.Module, own: Sequence[Site], products: Sequence[Products], wide: Sequence[int], sample: Any
+) -> dict[int, tuple[str, ...]]:
+    """For each matrix of a normalised layer with a bias that matters the names of what is its bias."""
+    pairs: dict[int, tuple[Site, ...]] = {}
+    for number in wide:
+        vectors = [other for other in _vectors(own, number) if products[other]]
+        together = [number, *vectors]
+        ratio = _aligned([own[one].parameter for one in together], [products[one] for one in together])[1]
+        alone = _aligned([own[number].parameter], [products[number]])[1]
+        if vectors and min(ratio, alone) <= RATIO:
+            pairs[number] = tuple(own[one] for one in together)
+    # Elsewhere in the space of weights, with biases as long as rows of their matrices.
+    generator = torch.Generator().manual_seed(0)
+    there: dict[Site, Tensor] = {}
+    for matrix, *vectors_of in pairs.values():
+        size = float(matrix.parameter.detach().double().norm()) / math.sqrt(len(matrix.parameter))
+        there |= {one: size * _random(one.parameter.detach(), generator) for one in vectors_of}
+    jointly = _changes(model, list(pairs.values()), there, sample)
+    near = [pair for pair in pairs.values() if jointly[pair[0].name] <= CHANGE]
+    alone_changes = _changes(model, [pair[:1] for pair in near], there, sample)
+    return {
+        number: tuple(one.name for one in pair[1:])
+        for number, pair in pairs.items()
+        if alone_changes.get(pair[0].name, 0.0) > CHANGE
+    }
+
+
+def _vectors(own: Sequence[Site], number: int) -> list[int]:
+    """The vectors of the module that a matrix belongs to, parametrisations seen through."""
+    layers = [_layer(place) for place in own[number].places]
+    return [
+        other
+        for other, site in enumerate(own)
+        if site.parameter.ndim == 1 and any(_layer(place) is layer for place in site.places for layer in layers)
+    ]
+
+
+def _layer(place: Place) -> nn.Module:
+    return place.path[-3] if isinstance(place.module, ParametrizationList) else place.module
+
+
+def _changes(
+    model: nn.Module, likely: Sequence[Sequence[Site]], there: Mapping[Site, Tensor], sample: Any
+) -> dict[str, float]:
+    """How much the output changes when tensors are multiplied, by the name of the first of them.
+
+    All of them at once, one set after the other only if that shows. ``there``: numbers in the place of the model's own.
+    """
     if not likely:
         return {}
-    before = _output(model, {}, sample)
-    together = _relative(before, _output(model, _multiplied(likely), sample))
+    before = _output(model, _multiplied([], there), sample)
+    together = _relative(before, _output(model, _multiplied([site for sets in likely for site in sets], there), sample))
     if together <= CHANGE:
-        return {site.name: together for site in likely}
-    return {site.name: _relative(before, _output(model, _multiplied([site]), sample)) for site in likely}
+        return {sets[0].name: together for sets in likely}
+    return {sets[0].name: _relative(before, _output(model, _multiplied(sets, there), sample)) for sets in likely}
 
 
-def _multiplied(own: Sequence[Site]) -> dict[str, Tensor]:
+def _multiplied(own: Sequence[Site], there: Mapping[Site, Tensor]) -> dict[str, Tensor]:
     """Other numbers for some parameters, under every name that each has."""
-    longer = {site.name: FACTOR * site.parameter.detach() for site in own}
-    return {place.raw: longer[site.name] for site in own for place in site.places}
+    values = {**there, **{site: FACTOR * there.get(site, site.parameter.detach()) for site in own}}
+    return {place.raw: value for site, value in values.items() for place in site.places}
 
 
 def _output(model: nn.Module, values: Mapping[str, Tensor], sample: Any) -> list[Tensor]:
     """The model's output with other numbers in the place of some parameters, as 64-bit numbers."""
     with untouched(model):
-        output = run(model, copied(sample)) if not values else run(_Replaced(model, dict(values)), copied(sample))
+        if not values:
+            output = run(model, copied(sample))
+        elif any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            with _put(model, values):  # functional_call does not take them
+                output = run(model, copied(sample))
+        else:
+            output = run(_Replaced(model, dict(values)), copied(sample))
         return [tensor.detach().double() for tensor in floats(output)]
+
+
+@contextmanager
+def _put(model: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within it some parameters have other numbers."""
+    own = {name: one.detach() for name, one in model.named_parameters(remove_duplicate=False) if name in values}
+    kept = {name: one.clone() for name, one in own.items()}
+    try:
+        for name, one in own.items():
+            one.copy_(values[name])
+        yield
+    finally:
+        for name, one in own.items():
+            one.copy_(kept[name])
 
 
 class _Replaced(nn.Module):

@@ -168,7 +168,9 @@ def _described(
         if number in (pair.first, pair.second):
             why.append(f"a factor of the product of low rank added to {own[pair.base].name}")
     invariance = None if measured is None else measured.invariances.get(number)
-    if invariance is not None and invariance.invariant:
+    if invariance is not None and invariance.beside:
+        why.append("it has a length beside its bias alone: what both give is normalised")
+    elif invariance is not None and invariance.invariant:
         why.append("its length has no effect: decay sets its effective learning rate")
     why += [f"shares its numbers with {one}, both are changed by an optimiser" for one in sharing]
     why += ["no gradient from this sample"] * ("unused" in role.marks)

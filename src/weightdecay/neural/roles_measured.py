@@ -54,14 +54,9 @@ def measure(model: nn.Module, own: Sequence[Site], sample: Any, loss: Loss | Non
         trace = recorder.finish(ends)
         products = gradient_products([own[number].parameter for number in trained], output, loss)
     unused = frozenset(number for number, found in zip(trained, products, strict=True) if not found)
-    wide = [
-        (number, found)
-        for number, found in zip(trained, products, strict=True)
-        if found and has_directions(own[number].parameter)
-    ]
-    invariances = judged(model, [own[number] for number, _ in wide], [found for _, found in wide], sample)
-    numbers = (number for number, _ in wide)
-    return Measured(trace, unused, dict(zip(numbers, invariances, strict=True)), _order(trace))
+    found = judged(model, [own[number] for number in trained], products, sample)
+    invariances = {trained[place]: one for place, one in found.items() if products[place]}
+    return Measured(trace, unused, invariances, _order(trace))
 
 
 def _order(trace: Trace) -> dict[int, int]:

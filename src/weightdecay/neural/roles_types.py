@@ -104,6 +104,6 @@ def _hooked(module: nn.Module, key: str) -> Told | None:
 def _weight_normalised(told: Told | None, *, gain: bool) -> Told:
     """The two tensors of w = g v/‖v‖: ‖w‖ is g's affair, and v's length has no effect."""
     if gain:
-        return Told("norm gain", "length of the rows of a matrix (weight_norm)")
+        return Told("norm gain", "the length of a matrix (weight_norm): only a decay of this shrinks that matrix")
     why = told.why if told is not None else _WORDS["matrix"]
     return Told("matrix" if told is None else told.role, f"{why}, of a length set apart (weight_norm)")

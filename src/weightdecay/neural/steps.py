@@ -16,7 +16,12 @@ from weightdecay.neural.rates import Number
 
 Tensors = list[torch.Tensor]
 
-BLOCK = 1 << 17  # numbers of one tensor that a block holds: the few that a pass works on fit a core's second cache
+# Numbers of one tensor that each thread of a CPU works on at a time: the few tensors of a pass fit its second cache.
+BLOCK = 1 << 16
+
+# For positive ``self`` the first is ``grad_output``, elsewhere a multiple of it: a choice and a product in one pass.
+_chosen = torch.ops.aten.leaky_relu_backward.grad_input
+_softened = torch.ops.aten.softshrink.out
 
 
 @final
@@ -45,18 +50,28 @@ class Columns:
     momenta: Tensors | None = None
     gradients: Tensors | None = None
 
+    @property
+    def on_processor(self) -> bool:
+        """Whether the weights are on the CPU, where lists of tensors save nothing, nor does a number in memory."""
+        return bool(self.weights) and self.weights[0].device.type == "cpu"
+
+    def number(self, share: Number) -> Number:
+        """Return a share in the form that costs a pass least."""
+        return float(share) if self.on_processor else share
+
     def blocks(self) -> Iterator[Columns]:
         """Cut into pieces that fit a CPU's cache; on other devices everything is one piece."""
-        if not self.weights or self.weights[0].device.type != "cpu":
+        if not self.on_processor:
             yield self
             return
+        most = _most()
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         given = {name: column for name, column in columns.items() if column is not None}
         rows: list[Sequence[torch.Tensor]] = []
         held = 0
         for row in zip(*given.values(), strict=True):
             for piece in _pieces(row):
-                if held + piece[0].numel() > BLOCK and rows:
+                if held + piece[0].numel() > most and rows:
                     yield Columns(**dict(zip(given, map(list, zip(*rows, strict=True)), strict=True)))
                     rows, held = [], 0
                 rows.append(piece)
@@ -98,6 +113,7 @@ def shrink(columns: Columns, share: Number) -> None:
     >>> w.tolist()
     [1.5, -3.0]
     """
+    share = columns.number(share)
     working = columns.residuals is not None or (columns.centres is not None and isinstance(share, torch.Tensor))
     for block in columns.blocks() if working else (columns,):  # without intermediate results there is nothing to keep
         exact = block.exact()
@@ -128,11 +144,15 @@ def threshold(columns: Columns, width: Number) -> None:
 
     Examples
     --------
-    >>> w = torch.tensor([2.0, -0.5])
+    >>> w = torch.tensor([2.0, 0.5])
     >>> threshold(Columns([w]), 1.0)
     >>> w.tolist()
     [1.0, 0.0]
     """
+    width = columns.number(width)
+    if columns.residuals is None and not isinstance(width, torch.Tensor):
+        _threshold_in_cache(columns, width)
+        return
     for block in columns.blocks():
         exact = block.exact()
         _threshold(exact, block.centres, [width] * len(exact))
@@ -164,6 +184,7 @@ def shrink_agreeing(columns: Columns, share: Number, l1_ratio: float = 0.0) -> N
     >>> after.tolist()
     [0.25, 0.75, 1.5]
     """
+    share = columns.number(share)
     for block in columns.blocks():
         assert block.before is not None
         exact = block.exact()
@@ -189,6 +210,9 @@ def shrink_agreeing_ahead(columns: Columns, share: Number, beta: float) -> None:
 
     .. math:: w \leftarrow w - a (w - c) \quad \text{where } (β m_j + (1 - β) g_j) (w_j - c_j) \ge 0
 
+    It is the measured mask bit for bit, but for two kinds of coordinates: where m and g cancel to rounding either
+    answer is right, and where an update is too small to move its weight the measured one sees none.
+
     Parameters
     ----------
     columns : Columns
@@ -205,19 +229,17 @@ def shrink_agreeing_ahead(columns: Columns, share: Number, beta: float) -> None:
     >>> w.tolist()
     [0.75, 1.0]
     """
-    agreeing: Tensors = []
-    for block in columns.blocks():
-        assert block.momenta is not None and block.gradients is not None
-        way = block.weights if block.centres is None else list(torch._foreach_sub(block.weights, block.centres))
-        if [mask.shape for mask in agreeing] == [weight.shape for weight in block.weights]:
-            for mask, momentum, gradient in zip(agreeing, block.momenta, block.gradients, strict=True):
-                torch.lerp(momentum, gradient, 1.0 - beta, out=mask)  # the memory of the block before is in the cache
-        else:
-            agreeing = list(torch._foreach_lerp(block.momenta, block.gradients, 1.0 - beta))
-        torch._foreach_mul_(agreeing, way)
-        for sign in agreeing:
-            sign.ge_(0)
-        _take(block.weights, agreeing, way, share)
+    share = columns.number(share)
+    if columns.on_processor and not isinstance(share, torch.Tensor):
+        _shrink_ahead_in_cache(columns, share, beta)
+        return
+    assert columns.momenta is not None and columns.gradients is not None
+    way = columns.weights if columns.centres is None else list(torch._foreach_sub(columns.weights, columns.centres))
+    agreeing = list(torch._foreach_lerp(columns.momenta, columns.gradients, 1.0 - beta))
+    torch._foreach_mul_(agreeing, way)
+    for sign in agreeing:
+        sign.ge_(0)
+    _take(columns.weights, agreeing, way, share)
 
 
 def decayed_gradients(columns: Columns, gradients: Sequence[torch.Tensor], decay: Number) -> Tensors:
@@ -274,9 +296,61 @@ def _threshold(exact: Tensors, centres: Tensors | None, widths: Sequence[Number]
         torch._foreach_add_(exact, away)
 
 
+def _shrink_ahead_in_cache(columns: Columns, share: float, beta: float) -> None:
+    """Shrink where the foreseen update agrees, with as few operations for each block as torch allows."""
+    assert columns.momenta is not None and columns.gradients is not None
+    centres: Sequence[torch.Tensor | None] = columns.centres or [None] * len(columns.weights)
+    zero = columns.weights[0].new_zeros(())
+    signs, ways = _memory(columns.weights), _memory(columns.weights)
+    for weight, momentum, gradient, centre in zip(
+        columns.weights, columns.momenta, columns.gradients, centres, strict=True
+    ):
+        row = (weight, momentum, gradient) if centre is None else (weight, momentum, gradient, centre)
+        for w, m, g, *c in _pieces(row):
+            sign = _cut(signs, w)
+            torch.add(g, m, alpha=beta / (1.0 - beta), out=sign)
+            if not c:
+                torch.addcmul(zero, sign, w, value=-1.0, out=sign)
+                _chosen(w, sign, 1.0 - share, False, grad_input=w)
+            else:
+                way = torch.sub(w, c[0], out=_cut(ways, w))
+                w.addcmul_(sign.mul_(way).ge_(0), way, value=-share)
+
+
+def _threshold_in_cache(columns: Columns, width: float) -> None:
+    """Move the weights towards their centres by at most the width."""
+    if columns.centres is None:
+        for weight in columns.weights:
+            _softened(weight, width, out=weight)
+        return
+    memory = _memory(columns.weights)
+    for row in zip(columns.weights, columns.centres, strict=True):
+        for w, c in _pieces(row):
+            away = torch.sub(w, c, out=_cut(memory, w))
+            torch.add(c, _softened(away, width, out=away), out=w)
+
+
+def _most() -> int:
+    """Return how many numbers of one tensor a block holds."""
+    return BLOCK * torch.get_num_threads()
+
+
+def _memory(weights: Tensors) -> torch.Tensor:
+    """Return memory for what a pass computes on the way, block after block in the same place."""
+    return weights[0].new_empty(min(_most(), max(weight.numel() for weight in weights)))
+
+
+def _cut(memory: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Return a part of the memory in the shape of a piece; for one that could not be cut, memory of its own."""
+    if like.numel() > memory.numel():
+        return torch.empty_like(like)
+    return memory if like.shape == memory.shape else memory[: like.numel()].view(like.shape)
+
+
 def _pieces(row: Sequence[torch.Tensor]) -> Iterator[Sequence[torch.Tensor]]:
-    """Cut tensors of one shape into views of at most BLOCK numbers, where their memory allows."""
-    if row[0].numel() <= BLOCK or not all(tensor.is_contiguous() for tensor in row):
+    """Cut tensors of one shape into views that a block holds, where their memory allows."""
+    most = _most()
+    if row[0].numel() <= most or not all(tensor.is_contiguous() for tensor in row):
         yield row
         return
-    yield from zip(*(torch.split(tensor.view(-1), BLOCK) for tensor in row), strict=True)
+    yield from zip(*(torch.split(tensor.view(-1), most) for tensor in row), strict=True)

@@ -65,7 +65,9 @@ def with_decay(
     l1_ratio : float
         ρ in [0, 1].
     normalised : collection of parameters or bool, optional
-        For ``corrected``: those that feed a normalisation. None: the groups whose entry ``normalised`` is true.
+        For ``corrected``: those that feed a normalisation, with a bias or without, which
+        `wd.normalised_parameters` measures. None: the groups whose entry
+        ``normalised`` is true.
     rounding : {"auto", "compensated", "nearest"}
         In bfloat16 and float16 a step's decay is often below half a unit in the last place. "auto" keeps what
         rounding takes in float32, 4 bytes a weight (Kahan's compensation); "nearest" lets it be lost. Weights in 32
@@ -86,14 +88,14 @@ def with_decay(
 
     Notes
     -----
-    Where the optimiser has the form itself (AdamW, Adam, NAdam, RAdam, Muon, Adafactor; ``coupled`` also SGD and
-    others) it decays natively, and its fused, foreach and capturable steps are as fast as before. A tensor λ, a
-    centre, an l1_ratio, a mask and 16-bit weights ask for passes of ours before or after the step; there an optimiser
-    whose update looks at w itself (Prodigy, LAMB) sees it decayed. ``cautious``
-    keeps a copy of the weights to measure u, but under Adam and AdamW in 32 bits and more, where the momentum tells
-    the sign of u before the step. Complex weights count as pairs of real ones. A step that a GradScaler
-    skips does not decay. state_dict keeps everything but the schedule's own function; copying or pickling an
-    optimiser loses its hooks, as always in torch. Loshchilov & Hutter (2019), arXiv 1711.05101, and `Form`.
+    Where the optimiser has the form itself (AdamW, Adam from torch 2.7 on, NAdam, RAdam, Muon, Adafactor; ``coupled``
+    also SGD and others) it decays natively, and its fused, foreach and capturable steps are as fast as before. A tensor
+    λ, a centre, an l1_ratio, a mask and 16-bit weights ask for passes of ours before or after the step; there an
+    optimiser whose update looks at w itself (Prodigy, LAMB) sees it decayed. ``cautious`` keeps a copy of the weights
+    to measure u, but under Adam and AdamW in 32 bits and more, where the momentum tells the sign of u before the step,
+    also of a u too small to move its weight. Complex weights count as pairs of real ones. A step that a GradScaler
+    skips does not decay. state_dict keeps everything but the schedule's own function; copying or pickling an optimiser
+    loses its hooks, as always in torch. Loshchilov & Hutter (2019), arXiv 1711.05101, and `Form`.
 
     Examples
     --------
