@@ -23,7 +23,15 @@ import weightdecay as wd
 from weightdecay.linear import data_findings, dominance
 from weightdecay.records import verdict
 from weightdecay.studies import raw_tables
-from weightdecay.tuning import class_findings, curve_findings, group_findings, group_search, l1_findings, label_findings
+from weightdecay.tuning import (
+    class_findings,
+    curve_findings,
+    group_findings,
+    group_search,
+    l1_findings,
+    label_findings,
+    training_findings,
+)
 
 Array = NDArray[np.float64]
 Case = Callable[[bool], wd.Tuning]
@@ -306,6 +314,24 @@ def little_memory(fires: bool) -> wd.Tuning:
         return network(torch.nn.Linear).settled()
 
 
+def short(fires: bool) -> wd.Tuning:
+    """A run that lasts 0.096 or 0.105 timescales of the only decay: 60 steps at a learning rate of 0.001."""
+    pytest.importorskip("torch")
+    X, y = data()
+    decay = 1.6 if fires else 1.75
+    return wd.tune(wd.NetworkRegressor(hidden=(8,), epochs=20, batch_size=24, cv=3), X, y, decays=[decay])
+
+
+def trained_on(fires: bool) -> wd.Tuning:
+    """Many weights, few rows and noise: 200 epochs, or the 4 of which the held-out loss is about least."""
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 10))
+    y = X[:, 0] + rng.standard_normal(60)
+    model = wd.NetworkRegressor(hidden=(64,), learning_rate=0.01, epochs=200 if fires else 4, batch_size=20, cv=5)
+    return wd.tune(model, X, y, decays=[0.001, 0.01])
+
+
 CASES: dict[str, Case] = {
     "WD001": edge,
     "WD002": flat,
@@ -336,6 +362,8 @@ CASES: dict[str, Case] = {
     "WD028": separable,
     "WD029": one_by_one,
     "WD030": little_memory,
+    "WD035": short,
+    "WD036": trained_on,
 }
 
 
@@ -391,6 +419,11 @@ NUMBERS = [
     ("WD027", "above 2", class_findings.STEEP, 2),
     ("WD027", "over 5 percentage points", class_findings.APART, 0.05),
     ("WD027", "three standard errors", class_findings.CERTAIN, 3),
+    ("WD035", "0.1 timescales", training_findings.SHORT, 0.1),
+    ("WD035", "at least 10 %", training_findings.STEEP, 0.1),
+    ("WD036", "first half", training_findings.EARLY, 0.5),
+    ("WD036", "over 5 %", training_findings.RISE, 0.05),
+    ("WD036", "two standard errors", training_findings.CERTAIN, 2),
 ]
 
 

@@ -13,6 +13,7 @@ from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.intervals import Intervals
+from weightdecay.records.training import Training
 
 if TYPE_CHECKING:
     from weightdecay.records.tuning import Tuning
@@ -43,6 +44,10 @@ class Later(Protocol):
         """Intervals for the held-out loss; None for several targets together."""
         ...
 
+    def training(self, tuning: Tuning) -> Training | None:
+        """How networks were trained; None of other models, and of one of several targets."""
+        ...
+
     def model(self) -> Any:
         """The estimator, refitted on all rows at the chosen decay."""
         ...
@@ -57,6 +62,7 @@ class Known:
     known_findings: tuple[Finding, ...] = ()
     known_diagnostics: AnyDiagnostics | None = None
     known_intervals: Intervals | None = None
+    known_training: Training | None = None
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
         """The opinions that were stored."""
@@ -81,6 +87,10 @@ class Known:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """The intervals that were stored."""
         return self.known_intervals
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """The training that was stored."""
+        return self.known_training
 
     def model(self) -> Any:
         """No model without the data."""

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightdecay.records.class_diagnostics import AnyDiagnostics, plain_diagnostics
+from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.frozen import freeze
 from weightdecay.records.grouping import Grouping
+from weightdecay.records.history import History
 from weightdecay.records.intervals import Intervals
-from weightdecay.records.jsonable import encode
 from weightdecay.records.later import Known, Later
 from weightdecay.records.shares import share_unit
+from weightdecay.records.training import Training
 from weightdecay.records.trial import Trial
 from weightdecay.records.verdict import verdict
 
@@ -213,6 +214,19 @@ class Tuning:
         return self.later.intervals(self)
 
     @cached_property
+    def training(self) -> Training | None:
+        """How the networks of the folds were trained, epoch by epoch, at telling decays; None of other models.
+
+        Collected when first asked for; nothing is trained for it.
+        """
+        return self.later.training(self)
+
+    @property
+    def history(self) -> History | None:
+        """Losses and norms of layers by epoch at the decay in use, means over the folds; None where there are none."""
+        return None if self.training is None else self.training.at(self.decay)
+
+    @cached_property
     def model(self) -> Any:
         """The estimator, refitted on all rows at the chosen decay (each target's own) when first asked for.
 
@@ -286,7 +300,7 @@ class Tuning:
             When the data were changed since the decay was tuned.
         """
         path = self.path if self._path_fits() else None
-        known = Known(self.opinions, path, self.findings, self.diagnostics, self.intervals)
+        known = Known(self.opinions, path, self.findings, self.diagnostics, self.intervals, self.training)
         return replace(self, targets=tuple(one.settled() for one in self.targets), later=known)
 
     def _path_fits(self) -> bool:
@@ -308,21 +322,9 @@ class Tuning:
         -------
         dict of str
         """
-        plain = {name: encode(getattr(self, name)) for name in PLAIN}
-        return plain | {
-            "verdict": self.verdict,
-            "findings": [vars(one) for one in self.findings],
-            "opinions": encode(self.opinions),
-            "path": encode(vars(self.path)) if self._path_fits() else None,
-            "diagnostics": plain_diagnostics(self.diagnostics),
-            "intervals": self.intervals.to_dict() if self.intervals is not None else None,
-            "groups": encode(self.groups),
-            "grouping": None if self.grouping is None else self.grouping.to_dict(),
-            "plan": [encode(vars(one)) for one in self.plan],
-            "references": [encode(vars(one)) for one in self.references],
-            "trials": [encode(vars(one)) for one in self.trials],
-            "targets": [one.to_dict() for one in self.targets],
-        }
+        from weightdecay.records.tuning_json import plain
+
+        return plain(self, self.path if self._path_fits() else None)
 
     def to_json(self) -> str:
         """The record as one JSON object; everything lazy is computed.
@@ -389,12 +391,3 @@ class Tuning:
 
     def __reduce__(self) -> tuple[Callable[[str], Tuning], tuple[str]]:
         return Tuning.from_json, (self.to_json(),)
-
-
-# Fields that are JSON as they are, arrays as lists; the others need the words of `to_dict` and of `tuning_json`.
-PLAIN = (
-    *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
-    *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
-    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes"),
-    *("classes", "l1_ratio"),
-)

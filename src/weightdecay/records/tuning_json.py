@@ -1,4 +1,4 @@
-"""A `Tuning` from its JSON text, whatever is wrong with that said in a sentence."""
+"""A `Tuning` as JSON types and from its JSON text, whatever is wrong with that said in a sentence."""
 
 from __future__ import annotations
 
@@ -8,22 +8,49 @@ from typing import Any
 
 import numpy as np
 
-from weightdecay.records.class_diagnostics import AnyDiagnostics, read_class_diagnostics
+from weightdecay.records.class_diagnostics import AnyDiagnostics, plain_diagnostics, read_class_diagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.diagnostics import Diagnostics
 from weightdecay.records.finding import Finding
 from weightdecay.records.grouping import read_grouping
 from weightdecay.records.intervals import read_intervals
-from weightdecay.records.jsonable import number, numbers, pair
+from weightdecay.records.jsonable import encode, number, numbers, pair
 from weightdecay.records.later import Known
+from weightdecay.records.training import read_training
 from weightdecay.records.trial import Trial
-from weightdecay.records.tuning import PLAIN, Reference, Tuning
+from weightdecay.records.tuning import Reference, Tuning
 
+# Fields that are JSON as they are, arrays as lists; the others need the words below.
+_PLAIN = (
+    *("decays", "losses", "weight", "mean", "standard_error", "paired", "status"),
+    *("decay", "decay_min", "decay_1se", "window", "plausible", "rule", "cv", "scoring", "model_name", "tolerance"),
+    *("standardize", "n_rows", "weight_sum", "y_std", "columns", "target_names", "source", "command", "notes"),
+    *("classes", "l1_ratio"),
+)
 _NESTED = (
     *("findings", "opinions", "path", "diagnostics", "intervals", "grouping", "plan", "references", "trials"),
     "targets",
 )
+
+
+def plain(tuning: Tuning, path: DecayPath | None) -> dict[str, Any]:
+    """A record as JSON types, with its path where it is to be there."""
+    return {name: encode(getattr(tuning, name)) for name in _PLAIN} | {
+        "verdict": tuning.verdict,
+        "findings": [vars(one) for one in tuning.findings],
+        "opinions": encode(tuning.opinions),
+        "path": None if path is None else encode(vars(path)),
+        "diagnostics": plain_diagnostics(tuning.diagnostics),
+        "intervals": None if tuning.intervals is None else tuning.intervals.to_dict(),
+        "training": None if tuning.training is None else tuning.training.to_dict(),
+        "groups": encode(tuning.groups),
+        "grouping": None if tuning.grouping is None else tuning.grouping.to_dict(),
+        "plan": [encode(vars(one)) for one in tuning.plan],
+        "references": [encode(vars(one)) for one in tuning.references],
+        "trials": [encode(vars(one)) for one in tuning.trials],
+        "targets": [one.to_dict() for one in tuning.targets],
+    }
 
 
 def read_tuning(text: str) -> Tuning:
@@ -40,7 +67,7 @@ def read_tuning(text: str) -> Tuning:
         raise ValueError(
             f"this is not JSON ({error}); give what Tuning.to_json() wrote, not the name of a file"
         ) from None
-    missing = [name for name in (*PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
+    missing = [name for name in (*_PLAIN, *_NESTED) if not isinstance(data, dict) or name not in data]
     if missing:
         raise ValueError(f"this JSON is not a Tuning: it lacks {missing[0]!r}; give what Tuning.to_json() wrote")
     try:
@@ -124,6 +151,7 @@ def _from_dict(data: dict[str, Any]) -> Tuning:
         tuple(Finding(**one) for one in data["findings"]),
         _diagnostics(data["diagnostics"]),
         read_intervals(data["intervals"]),
+        read_training(data.get("training")),  # records of older versions have none
     )
     return Tuning(
         decays=numbers(data["decays"]),

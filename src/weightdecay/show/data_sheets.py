@@ -19,6 +19,7 @@ from weightdecay.show.sanitize import for_html, shortened
 from weightdecay.show.sheet import Number, Row, Sheet, label, number, weight
 
 MAX_TRIALS = 20
+MAX_DECAYS = 250
 MAX_PLAN = 200
 # Bytes of a page for all of the plan, and what a row of it takes beside its texts.
 PLAN_BYTES, ROW_BYTES = 45_000, 130
@@ -116,7 +117,8 @@ def _relative(excess: float, best: float) -> Number | None:
 def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
     """The numbers behind the picture, one line per decay."""
     # Only what has a number for every decay belongs into the table.
-    same = path is not None and len(path.decays) == len(tuning.decays)
+    L, shown = len(tuning.decays), _some(tuning)
+    same = path is not None and len(path.decays) == L
     columns = {
         "mean": tuning.as_metric(tuning.mean),
         "standard error": tuning.standard_error,
@@ -134,9 +136,18 @@ def curve_sheet(tuning: Tuning, path: DecayPath | None) -> Sheet:
             (number(decay), *(number(values[index]) for values in columns.values()), _remark(tuning, decay) or None),
         )
         for index, decay in enumerate(tuning.decays)
+        if index in shown
     )
+    left = f"{len(rows)} of {L:,} decays; the JSON has them all. " if len(rows) < L else ""
     caption = f"Held-out {for_html(tuning.metric)} of every decay ({for_html(tuning.cv)})"
-    return Sheet(caption, ("decay", *columns, "remark"), rows, " ".join(_explained(columns)))
+    return Sheet(caption, ("decay", *columns, "remark"), rows, left + " ".join(_explained(columns)))
+
+
+def _some(tuning: Tuning) -> set[int]:
+    """Places of the decays in the table: all, or some of very many and whatever there is a remark on."""
+    L = len(tuning.decays)
+    places = np.linspace(0, L - 1, min(L, MAX_DECAYS)).round().astype(int).tolist()
+    return {*places, *(index for index, decay in enumerate(tuning.decays) if _remark(tuning, decay))}
 
 
 def _explained(columns: Iterable[str]) -> Iterator[str]:

@@ -28,6 +28,9 @@ RATE = "learning_rate"
 # Values of a parameter that spread more than this are drawn on a logarithmic axis.
 SPREAD = 8.0
 MOST_DIAGONALS = 6
+# Rows, and cells of a row, that a page shows.
+PAGE_ROWS, PAGE_CELLS = 12, 16
+BAR = 40  # colours of the scale
 NAME_ROOM = 70.0  # points, for a value of a parameter in words
 # Colours end this share of the unit above the best at least: smaller differences are chance as a rule.
 SHARE = 0.1
@@ -96,8 +99,49 @@ def heatmap(tuning: Tuning, *, parameter: str | None = None, ax: Axes | None = N
     """
     check("heatmap", tuning, Tuning, "pass what wd.tune returned for a space=, or Tuning.from_json")
     name = _parameter(tuning.trials, parameter)
+    return _drawn(axes(ax), tuning, name, _rows(tuning, name))
+
+
+def of_page(tuning: Tuning) -> tuple[str, Sequence[Row]] | None:
+    """What a page shows of a search: the parameter that `heatmap` draws and some of its rows and cells.
+
+    None where no parameter was varied, where its values are no numbers, or where nothing is known of them but a best
+    decay each.
+    """
+    try:
+        name = _parameter(tuning.trials, None)
+    except ValueError:
+        return None
+    values = [encode(one.params[name]) for one in tuning.trials if name in one.params]
+    if not all(map(_is_number, values)) or not any(len(one.decays) > 1 for one in tuning.trials):
+        return None
     rows = _rows(tuning, name)
-    ax = axes(ax)
+    best = repr(encode(tuning.trials[0].params.get(name)))
+    kept = _some(len(rows), PAGE_ROWS, [k for k, row in enumerate(rows) if repr(row.value) == best])
+    return name, [_thinned(rows[k], tuning.decay) for k in kept]
+
+
+def draw_page(ax: Axes, tuning: Tuning, shown: tuple[str, Sequence[Row]]) -> Axes:
+    """Draw what a page shows."""
+    return _drawn(ax, tuning, *shown)
+
+
+def _some(count: int, most: int, also: Sequence[int]) -> list[int]:
+    """About so many places among others, evenly, and some that are to be there."""
+    if count <= most:
+        return list(range(count))
+    return sorted({*np.linspace(0, count - 1, most).round().astype(int).tolist(), *also})
+
+
+def _thinned(row: Row, decay: float) -> Row:
+    """A row with so many cells as a page has room for, its best among them and the one of a decay."""
+    also = [int(np.argmin(row.losses)), *np.flatnonzero(row.decays == decay).tolist()]
+    kept = _some(len(row.decays), PAGE_CELLS, also)
+    return Row(row.value, row.decays[kept], row.losses[kept])
+
+
+def _drawn(ax: Axes, tuning: Tuning, name: str, rows: Sequence[Row]) -> Axes:
+    """The map of some rows."""
     every = sorted({decay for row in rows for decay in row.decays.tolist()} | {tuning.decay})
     axis, heights = decay_axis(every), _heights([row.value for row in rows])
     dress(ax, axis, every)
@@ -224,7 +268,9 @@ def _colours(tuning: Tuning, rows: Sequence[Row]) -> ScalarMappable:
 def _colour_bar(ax: Axes, colours: ScalarMappable, tuning: Tuning) -> None:
     """The scale of the colours, to the right."""
     beyond = "min" if tuning.larger_is_better else "max"
-    bar = ax.figure.colorbar(colours, cax=ax.inset_axes((1.03, 0.0, 0.035, 1.0)), extend=beyond)
+    # A bar of 50 colours and more would be an image, which a page may not load.
+    few = type(colours)(colours.norm, colours.get_cmap().resampled(BAR))
+    bar = ax.figure.colorbar(few, cax=ax.inset_axes((1.03, 0.0, 0.035, 1.0)), extend=beyond)
     bar.set_label(for_plot(f"held-out {tuning.metric}", letters_beside(ax)))
     bar.outline.set_visible(False)
 

@@ -6,6 +6,8 @@ import platform
 from collections.abc import Iterable
 from importlib import metadata
 
+from weightdecay.records.brief import brief
+from weightdecay.records.training_words import population_words, run_words
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.fold_words import counted
 from weightdecay.show.names import NAME
@@ -39,6 +41,7 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
         "sum of the weights": weights,
         "columns": made or f"{len(tuning.columns):,}",
         "rule": for_html(tuning.rule),
+        **_trained(tuning),
         "folds": for_html(tuning.cv),
         "decays tried": f"{len(tuning.decays):,}, from {tuning.decays[0]:.4g} to {tuning.decays[-1]:.4g}",
         "decay in use, in full": "" if tuning.targets else repr(float(tuning.decay)),
@@ -47,6 +50,21 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
         "versions": ", ".join(_versions(families)),
     }
     return tuple((name, value) for name, value in found.items() if value)
+
+
+def _trained(tuning: Tuning) -> dict[str, str]:
+    """How networks were trained."""
+    found = tuning.training
+    if found is None:
+        return {}
+    dropout = f", dropout {brief(found.dropout)}" if found.dropout > 0 else ""
+    stopped = ", the epoch with the least loss of rows kept aside" if found.early_stopping else ""
+    return {
+        "optimiser": f"{for_html(found.optimizer)}, learning rate {brief(found.learning_rate)}{dropout}",
+        "form of decay": for_html(found.form),
+        "training": f"{run_words(found)}{stopped}",
+        "networks trained": population_words(found) + (", for the setting in use" if tuning.trials else ""),
+    }
 
 
 def _listed(every: tuple[str, ...]) -> str:

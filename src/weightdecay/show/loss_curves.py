@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 LEGEND_LINES = 7
 # Losses that spread more than this are drawn on a logarithmic axis.
 SPREAD = 10.0
+# Below this spread there are ticks at 2 and 5 too.
+FEW_DECADES = 1000.0
 # A loss that is so many times that of the start is of a fit that diverges: its curve leaves the picture.
 DIVERGING = 3.0
 DASHES = (0, (4, 1.5))
@@ -34,17 +36,18 @@ def draw_losses(ax: Axes, histories: Sequence[History]) -> None:
     ax.locator_params(axis="x", integer=True)
     ax.spines[["top", "right"]].set_visible(False)
     settle(ax)
-    ax.set_xlim(0, max(*(len(one.loss) - 1 for one in histories), 1))
+    ax.set_xlim(0, max(1.0, *(float(one.at[-1]) for one in histories if len(one.loss))))
     top = _dress(ax, histories)
     colours = [BLUE] if len(histories) == 1 else shades(len(histories))
     lines, held_out = [], False
     for one, colour in zip(histories, colours, strict=True):
-        lines.append(_curve(ax, one.loss, top, color=colour, linewidth=1.2, linestyle=DASHES, zorder=2))
-        if np.isfinite(one.held_out).any():
+        lines.append(_curve(ax, one.at, one.loss, top, color=colour, linewidth=1.2, linestyle=DASHES, zorder=2))
+        if one.least is not None:
             held_out = True
-            lines[-1] = _curve(ax, one.held_out, top, color=colour, linewidth=1.6, zorder=3)
-            best = int(np.nanargmin(np.where(np.isfinite(one.held_out), one.held_out, np.nan)))
-            ax.plot([best], [one.held_out[best]], "o", color=colour, markersize=4.5, zorder=4)
+            lines[-1] = _curve(ax, one.at, one.held_out, top, color=colour, linewidth=1.6, zorder=3)
+            # The mark at the first or last epoch is whole too.
+            least = float(one.at[one.least]), float(one.held_out[one.least])
+            ax.plot(*least, "o", color=colour, markersize=4.5, zorder=4, clip_on=False)
     entries = decay_entries(ax, histories, lines) if len(histories) > 1 else {}
     title = "decay λ" if len(histories) > 1 else f"decay λ = {brief(histories[0].decay)}"
     place_legend(ax, entries | _meanings(held_out), title=title)
@@ -78,10 +81,20 @@ def _meanings(held_out: bool) -> dict[str, Any]:
     return {"held-out": Line2D([], [], color=INK, linewidth=1.6), **training, "least held-out": least}
 
 
-def _curve(ax: Axes, loss: Array, top: float, **style: Any) -> Any:
+def _dress_decades(ax: Axes, spread: float) -> None:
+    """Ticks of a logarithmic axis as plain numbers, some within a decade where there are few decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if spread < FEW_DECADES else (1.0,)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _curve(ax: Axes, at: Array, loss: Array, top: float, **style: Any) -> Any:
     """A curve that ends where it leaves the picture."""
     outside = np.flatnonzero(~(loss <= top) & ~np.isnan(loss))
-    return ax.plot(loss[: outside[0] + 1] if len(outside) else loss, **style)[0]
+    end = outside[0] + 1 if len(outside) else len(loss)
+    return ax.plot(at[:end], loss[:end], **style)[0]
 
 
 def _dress(ax: Axes, histories: Sequence[History]) -> float:
@@ -97,6 +110,7 @@ def _dress(ax: Axes, histories: Sequence[History]) -> float:
     if low > 0 and high > SPREAD * low:
         ax.set_yscale("log")
         ax.set_ylim(low / 1.25, high * 1.25)
+        _dress_decades(ax, high / low)
     else:
         margin = 0.05 * ((high - low) or abs(high) or 1.0)
         ax.set_ylim(low - margin, high + margin)

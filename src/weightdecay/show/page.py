@@ -29,6 +29,7 @@ from weightdecay.show.page_pictures import (
     Room,
     coefficient_picture,
     curve_picture,
+    map_picture,
     opinion_picture,
     path_picture,
     residual_picture,
@@ -36,6 +37,7 @@ from weightdecay.show.page_pictures import (
 from weightdecay.show.path_words import path_words
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Figure, Number, Sheet, number
+from weightdecay.show.training_part import TrainingPart, training_part
 from weightdecay.show.validation_curve import path_of
 
 MAX_TARGETS = 3
@@ -65,6 +67,7 @@ class Section:
     glance: tuple[Figure, ...]
     findings: tuple[Told, ...]
     curve: Picture
+    training: TrainingPart | None
     model: str
     coefficients: Picture | None
     coefficient_sheet: Sheet | None
@@ -74,6 +77,7 @@ class Section:
     opinions: Picture | None
     choices: Sheet | None
     groups: Sheet | None
+    map: Picture | None
     trials: Sheet | None
     numbers: Sheet
 
@@ -125,6 +129,7 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
         glance=tuple(_glance(tuning, target)),
         findings=tuple(_told(short_names(one, tuning.columns), anchors) for one in tuning.findings),
         curve=curve_picture(tuning, room),
+        training=training_part(tuning, room),
         model=path_words(path).heading,
         coefficients=coefficient_picture(found, target, room),
         coefficient_sheet=coefficient_sheet(tuning, path, room.rows, learned=room.learned),
@@ -134,6 +139,7 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
         opinions=opinion_picture(tuning, room),
         choices=choice_sheet(tuning),
         groups=group_sheet(tuning),
+        map=map_picture(tuning, room),
         trials=trial_sheet(tuning),
         numbers=curve_sheet(tuning, path),
     )

@@ -18,6 +18,7 @@ from weightdecay.show import plots
 from weightdecay.show.coefficient_picture import TOP, per_deviation
 from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import counted, fold_models, single, stability
+from weightdecay.show.heatmap_picture import RATE, draw_page, of_page
 from weightdecay.show.loss_axis import COMPARABLE
 from weightdecay.show.path_words import path_words
 from weightdecay.show.pictures import svg_address
@@ -161,6 +162,21 @@ def residual_picture(tuning: Tuning, target: str | None, room: Room) -> Picture 
         "errors that grow."
     )
     return picture(room, lambda ax: plots.residuals(found, ax=ax, most=room.points, target=target), 3.6, words, caption)
+
+
+def map_picture(tuning: Tuning, room: Room) -> Picture | None:
+    """Held-out loss over the decay and another parameter of a search, such as the learning rate."""
+    shown = of_page(tuning) if room.wide and not tuning.targets else None
+    if shown is None:
+        return None
+    name, rows = shown
+    words = f"Held-out {tuning.metric} over the decay and {name}, the lighter the better; white was not tried."
+    if name.rpartition("__")[2] == RATE:
+        words += (
+            " Along a diagonal the product ηλ is the same, the share of a weight that a step of decoupled decay takes."
+        )
+    height = 2.4 + 0.16 * min(max(len(rows), 4), 12)
+    return picture(room, lambda ax: draw_page(ax, tuning, shown), height, words, words)
 
 
 def opinion_picture(tuning: Tuning, room: Room) -> Picture | None:

@@ -198,7 +198,7 @@ def training(
     Parameters
     ----------
     histories : History or sequence of History
-        What an iterative solver did (``estimator.history_``), one per decay.
+        What an iterative solver did (``estimator.history_``), one per decay; ``tuning.training.histories`` of networks.
     what : {"weights", "loss"}, default "weights"
         Weights, of a network the norms of its layers, or losses.
     ax : matplotlib Axes, optional
@@ -242,23 +242,26 @@ def training(
     ax.spines[["top", "right"]].set_visible(False)
     settle(ax)
     # The names stand at the end of the longest, beyond the ends of all others.
-    longest = max(every, key=lambda one: len(one.weights))
+    longest = max(every, key=lambda one: one.at[-1])
     weights = _flat(longest)
     ranked = np.argsort(-np.abs(weights[-1]), kind="stable")
     named = ranked[: min(top, names_that_fit(ax))]
     names = _weight_names(longest.columns, weights.shape[1], longest.weights.shape)
     shown = [fitted(names[j], name_room(ax)) for j in named]
-    ax.set_xlim(0, max(len(weights) - 1, 1))
+    end = max(float(longest.at[-1]), 1.0)
+    ax.set_xlim(0, end)
     room = make_room(ax, shown, "right")
-    ax.plot([0, max(len(weights) - 1, 1)], [0, 0], color=FAINT, linewidth=0.8, zorder=0)
+    ax.plot([0, end], [0, 0], color=FAINT, linewidth=0.8, zorder=0)
     if len(every) == 1:
-        _many_lines(ax, np.arange(len(weights), dtype=np.float64), weights, named, ranked[len(named) :])
+        _many_lines(ax, longest.at, weights, named, ranked[len(named) :])
         squeeze(ax, np.abs(weights[:, named]).max(axis=1))
         colours = _colours(len(named))
     else:
         _several(ax, every, named, 1 - room)
         colours = [GREY] * len(named)
-    name_curves(ax, len(weights) - 1, weights[-1, named].tolist(), shown, colours, "right")
+    # No ticks beyond the last epoch, where names stand.
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= end])
+    name_curves(ax, float(longest.at[-1]), weights[-1, named].tolist(), shown, colours, "right")
     return ax
 
 
@@ -319,9 +322,9 @@ def _several(ax: Axes, histories: list[History], named: NDArray[np.int_], right:
     # One that grows without bound must neither flatten nor hide the others: it ends where it leaves the picture.
     bound = SPREAD * sizes[sizes > 0].min(initial=np.inf)
     lines = []
-    for shade, one in zip(shades(len(curves)), curves, strict=True):
+    for shade, history, one in zip(shades(len(curves)), histories, curves, strict=True):
         left = np.append(np.flatnonzero(~(np.abs(one) <= bound).all(axis=1)), len(one))[0]
-        lines.append(ax.plot(one[: left + 1], color=shade, linewidth=1.3)[0])
+        lines.append(ax.plot(history.at[: left + 1], one[: left + 1], color=shade, linewidth=1.3)[0])
     calm = [one for one, size in zip(curves, sizes, strict=True) if size <= bound]
     low, high = min(float(one.min(initial=0.0)) for one in calm), max(float(one.max(initial=0.0)) for one in calm)
     margin = 0.05 * ((high - low) or 1.0)

@@ -14,6 +14,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.interval_words import interval_line
 from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
+from weightdecay.records.training_words import training_line
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.class_words import against_guessing
 from weightdecay.show.files import check_writable, write_text
@@ -101,7 +102,7 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     """Show the data, the verdict, the findings, the settings that a search has tried, and the curve around its best.
 
     Of a classifier the verdict is followed by its held-out accuracy and log-loss beside those of guesses. Then come
-    95 % intervals for the held-out loss.
+    95 % intervals for the held-out loss, and of networks whether they over-fit.
 
     Parameters
     ----------
@@ -126,7 +127,8 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     from rich.console import Group
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
-    guesses = map(sentence, (*against_guessing(tuning), *filter(None, [interval_line(tuning)])))
+    beside = filter(None, (interval_line(tuning), training_line(tuning)))
+    guesses = map(sentence, (*against_guessing(tuning), *beside))
     lines = [*_data_lines(table, tuning.plan, tuning.notes), f"[bold]{first}[/]", *others, *guesses]
     findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
     tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []

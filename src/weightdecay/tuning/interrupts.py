@@ -15,6 +15,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.held_out import HeldOut
 from weightdecay.records.intervals import Intervals
 from weightdecay.records.later import Later
+from weightdecay.records.training import Training
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.later import worst_first
 
@@ -137,6 +138,10 @@ class Partial:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """Intervals for the held-out loss."""
         return None  # who stops work does not wait for more of it
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """How networks were trained."""
+        return self.whole.training(tuning)
 
     def model(self) -> Any:
         """The estimator, refitted on all rows at the chosen decay."""

@@ -13,6 +13,7 @@ from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.intervals import Intervals
+from weightdecay.records.training import Training
 from weightdecay.records.tuning import Tuning
 from weightdecay.tuning.class_findings import class_findings
 from weightdecay.tuning.curve_findings import curve_findings
@@ -20,7 +21,8 @@ from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.group_findings import group_findings
 from weightdecay.tuning.l1_findings import l1_findings
 from weightdecay.tuning.nested import Nested
-from weightdecay.tuning.protocol import Problem
+from weightdecay.tuning.protocol import ByEpoch, Problem
+from weightdecay.tuning.training_findings import telling, training_findings
 
 Array = NDArray[np.float64]
 
@@ -78,7 +80,7 @@ class OfProblem:
         if not tuning.targets:
             # The diagnostics of the record are computed once, whoever asks for them first.
             classes = class_findings(tuning.diagnostics) if tuning.classes else ()
-            of_curve = *curve_findings(tuning, given=self.given), *l1_findings(tuning)
+            of_curve = *curve_findings(tuning, given=self.given), *l1_findings(tuning), *training_findings(tuning)
             return worst_first((*self.problem.findings(), *of_curve, *classes, *grouped))
         return worst_first((*self.problem.findings(), *_of_targets(tuning.targets), *grouped))
 
@@ -90,6 +92,10 @@ class OfProblem:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """Of the only target; several have their own."""
         return None if tuning.targets else self.nested.intervals(tuning)
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """How networks were trained at the decays that are worth a look."""
+        return self.problem.training(telling(tuning)) if isinstance(self.problem, ByEpoch) else None
 
     def model(self) -> Any:
         """The estimator at the chosen decay."""
@@ -147,6 +153,10 @@ class OfTarget:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """Of this target."""
         return self.nested.intervals(tuning, self.number)
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """There is one training for all targets."""
+        return None
 
     def model(self) -> Any:
         """There is one model for all targets."""

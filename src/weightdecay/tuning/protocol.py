@@ -14,6 +14,7 @@ from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.grouping import Grouping
 from weightdecay.records.held_out import HeldOut
+from weightdecay.records.training import Training
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.progress import Progress
 
@@ -131,6 +132,15 @@ class Problem(Protocol):
 
     def findings(self) -> tuple[Finding, ...]:
         """What the data themselves give to say."""
+        ...
+
+
+@runtime_checkable
+class ByEpoch(Protocol):
+    """A problem whose models are trained epoch by epoch."""
+
+    def training(self, decays: Array) -> Training | None:
+        """How the models of the folds were trained, with the histories of those decays that were; trains nothing."""
         ...
 
 
