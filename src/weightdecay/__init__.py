@@ -35,6 +35,7 @@ __all__ = [
     "Table",
     "TableError",
     "TableModel",
+    "Training",
     "Tuning",
     "codes",
     "conventions",
@@ -42,6 +43,7 @@ __all__ = [
     "convert",
     "explain",
     "load",
+    "normalised_parameters",
     "param_groups",
     "path",
     "plot",
@@ -53,6 +55,8 @@ __all__ = [
     "time_folds",
     "tune",
     "with_decay",
+    "with_max_norm",
+    "without_decay",
 ]
 
 # Public name -> the module that defines it.
@@ -80,6 +84,7 @@ _OBJECTS = {
     "Table": "weightdecay.records.table",
     "TableError": "weightdecay.tables.preflight",
     "TableModel": "weightdecay.studies.table_model",
+    "Training": "weightdecay.records.training",
     "Tuning": "weightdecay.records.tuning",
     "codes": "weightdecay.records.codes",
     "conventions": "weightdecay.decay.units",
@@ -87,6 +92,7 @@ _OBJECTS = {
     "convert": "weightdecay.decay.units",
     "explain": "weightdecay.records.codes",
     "load": "weightdecay.studies.model_files",
+    "normalised_parameters": "weightdecay.neural.invariance",
     "param_groups": "weightdecay.neural.groups",
     "path": "weightdecay.studies.tuning",
     "read": "weightdecay.tables.read",
@@ -96,6 +102,8 @@ _OBJECTS = {
     "time_folds": "weightdecay.tuning.time_folds",
     "tune": "weightdecay.studies.tuning",
     "with_decay": "weightdecay.neural.with_decay",
+    "with_max_norm": "weightdecay.neural.constraints",
+    "without_decay": "weightdecay.neural.with_decay",
 }
 
 # Public name -> the module that it is.
@@ -109,9 +117,11 @@ if TYPE_CHECKING:
     from weightdecay.linear.classification import LogisticRegression
     from weightdecay.linear.counts import PoissonRegression
     from weightdecay.linear.estimators import LinearRegression
+    from weightdecay.neural.constraints import with_max_norm
     from weightdecay.neural.groups import param_groups
+    from weightdecay.neural.invariance import normalised_parameters
     from weightdecay.neural.network.estimators import NetworkClassifier, NetworkRegressor
-    from weightdecay.neural.with_decay import with_decay
+    from weightdecay.neural.with_decay import with_decay, without_decay
     from weightdecay.records.class_diagnostics import ClassDiagnostics
     from weightdecay.records.codes import codes, explain
     from weightdecay.records.column_plan import ColumnPlan
@@ -123,6 +133,7 @@ if TYPE_CHECKING:
     from weightdecay.records.history import History
     from weightdecay.records.intervals import Intervals
     from weightdecay.records.table import Table
+    from weightdecay.records.training import Training
     from weightdecay.records.tuning import Tuning
     from weightdecay.show import plots as plot
     from weightdecay.show import terminal as terminal

@@ -1,7 +1,8 @@
-"""``tune --model network``: a network for the target of a table of numbers, and what it cannot take."""
+"""``tune --model network``: a network for the target of a table, saved and used, and what it cannot take."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,8 +43,8 @@ def installed() -> None:
     ("target", "model", "said"),
     [
         (np.array(["no", "yes"])[CODE], "NetworkClassifier", "a network for classes, since the target 'ripe' is text"),
-        (CODE, "NetworkClassifier", "a network for classes, since the target 'ripe' has two values, 0 and 1\n"),
-        (CODE + 2 * (AGE > 0), "NetworkRegressor", "if they are classes, write them as texts"),
+        (CODE, "NetworkClassifier", "has two values, 0 and 1 (--numbers takes them for amounts)\n"),
+        (CODE + 2 * (AGE > 0), "NetworkRegressor", "all whole: if they are classes, give --classes\n"),
         (AGE + SIZE, "NetworkRegressor", ""),
     ],
     ids=["text", "two", "few", "numbers"],
@@ -88,48 +89,119 @@ def test_a_dry_run_trains_nothing(run: Run, write: Any, installed: None) -> None
 
 
 @pytest.mark.parametrize(
-    ("more", "words", "said"),
+    ("target", "word", "model"),
     [
-        ({"island": ["a", "b"] * (N // 2)}, (), "and 'island' (category) is not; leave it out with --drop"),
-        ({"gaps": [None, 1.5] * (N // 2)}, (), "'gaps' (with gaps) is not"),
-        ({}, ("--missing=-999",), "--missing prepares for gaps"),
-        (
-            {name: ["a", "b"] * (N // 2) for name in "vwxyz"},
-            (),
-            "'v' (category), 'w' (category), 'x' (category) and 2 more are not; leave them out",
-        ),
-        ({}, ("--cv=loo",), "give a number of folds, such as --cv 5"),
+        (CODE + 2 * (AGE > 0), "--classes", "NetworkClassifier"),
+        (CODE + 2 * (AGE > 0), "--numbers", "NetworkRegressor"),
+        (CODE, "--classes", "NetworkClassifier"),
+        (CODE, "--numbers", "NetworkRegressor"),
+        (CODE > 0, "--numbers", "NetworkRegressor"),
     ],
-    ids=["text", "gaps", "missing", "many", "loo"],
 )
-def test_what_a_network_cannot_take_is_a_sentence(
-    more: Any, words: Any, said: str, run: Run, write: Any, installed: None
+def test_what_the_target_is_may_be_said(
+    target: Any, word: str, model: str, run: Run, write: Any, installed: None
 ) -> None:
-    done = run("tune", write(AGE + SIZE, **more), "--target=ripe", "--model=network", *words)
-    assert (done.code, done.out) == (1, "") and said in done.err and done.err.count("\n") == 1
+    file = write(target)
+    done = run("tune", file, "--target=ripe", "--model=network", word, *FAST, "--json")
+    tuning = wd.Tuning.from_json(done.out)
+    assert (done.code, done.err, tuning.model_name) == (0, "", model) and word in tuning.command
+    table = wd.read(file, "ripe", classes=word == "--classes")
+    due = wd.tune(getattr(wd, model)(), table, decays=[0.01, 0.1], cv=2)
+    np.testing.assert_array_equal(tuning.losses, due.losses)
 
 
-def test_columns_that_are_left_out_are_no_hindrance(run: Run, write: Any, installed: None) -> None:
-    file = write(AGE + SIZE, island=["a", "b"] * (N // 2), flag=[True, False] * (N // 2))
-    done = run("tune", file, "--target=ripe", "--model=network", "--drop=island", *FAST, "--json")
-    assert done.code == 0 and wd.Tuning.from_json(done.out).columns == ("size", "age", "flag")
+@pytest.mark.parametrize(("model", "word"), [("linear", "--classes"), ("logistic", "--numbers")])
+def test_what_the_model_does_not_predict_is_a_sentence(model: str, word: str, run: Run, write: Any) -> None:
+    done = run("tune", write(CODE), "--target=ripe", f"--model={model}", word)
+    other = {"linear": "logistic", "logistic": "linear"}[model]
+    told = " ".join(done.err.replace("│", " ").split())
+    assert (done.code, done.out) == (2, "") and f"'{word}': {model} regression predicts" in told
+    assert f"give --model {other}, or network" in told
+
+
+def test_without_a_network_it_says_the_model(run: Run, write: Any) -> None:
+    """``--model auto``: as if ``--model logistic`` or ``linear`` had been given."""
+    file = write(CODE + 2 * (AGE > 0))
+    for word, model in (("--classes", "LogisticRegression"), ("--numbers", "LinearRegression")):
+        done = run("tune", file, "--target=ripe", word, "--decays=0.1", "--cv=2", "--json")
+        assert (done.code, done.err, wd.Tuning.from_json(done.out).model_name) == (0, "", model)
+
+
+def test_leave_one_out_is_a_sentence(run: Run, write: Any, installed: None) -> None:
+    done = run("tune", write(AGE + SIZE), "--target=ripe", "--model=network", "--cv=loo")
+    assert (done.code, done.out) == (1, "") and "give a number of folds, such as --cv 5" in done.err
+    assert done.err.count("\n") == 1
+
+
+RAW: dict[str, Any] = {
+    "island": [None, *["a", "b", "c"] * 20][:N],
+    "gaps": [None, 1.5, -999] * (N // 3),
+    "day": [f"2024-{1 + place % 12:02}-{1 + place % 28:02}" for place in range(N)],
+    "said": [("small and red", "large and red", "small and green")[place % 3] for place in range(N)],
+}
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_any_table_is_tuned_saved_and_predicted(
+    classes: bool, run: Run, write: Any, tmp_path: Path, installed: None
+) -> None:
+    """Text, dates, prose and gaps; the file predicts what `wd.load` predicts."""
+    target: Any = np.array(["no", "yes"])[CODE] if classes else AGE + SIZE
+    file, model = write(target, **RAW), tmp_path / "model.wd"
+    words = ("--model=network", "--text=said", "--missing=-999", *FAST)
+    done = run("tune", file, "--target=ripe", *words, "--json", "--save", model)
+    assert done.code == 0, done.err
+    tuning = wd.Tuning.from_json(done.out)
+    table = wd.read(file, "ripe", text=["said"], missing=["-999"])
+    due = wd.tune(wd.NetworkClassifier() if classes else wd.NetworkRegressor(), table, decays=[0.01, 0.1], cv=2)
+    np.testing.assert_array_equal(tuning.losses, due.losses)
+    assert tuning.columns == due.columns and {"island = a", "gaps is missing", "said: red"} <= set(tuning.columns)
+    fitted = wd.load(model)
+    assert type(fitted) is wd.TableModel and fitted.tuning_.losses.tolist() == tuning.losses.tolist()
+    told = run("predict", model, file)
+    lines = told.out.splitlines()
+    assert told.code == 0 and len(lines) == N + 1
+    frame, _ = wd.read_rows(file, fitted)
+    if classes:
+        chance = fitted.predict_proba(frame)
+        assert lines[1:] == [f"{fitted.classes_[row.argmax()]},{','.join(map(repr, row.tolist()))}" for row in chance]
+    else:
+        assert lines == ["prediction", *map(repr, fitted.predict(frame).tolist())]
+
+
+def test_a_table_of_numbers_is_saved_too(run: Run, write: Any, tmp_path: Path, installed: None) -> None:
+    file, model = write(AGE + SIZE), tmp_path / "model.wd"
+    done = run("tune", file, "--target=ripe", "--model=network", "--save", model, *FAST)
+    assert done.code == 0 and "model: " in done.out
+    told = run("predict", model, file, "--json")
+    due = wd.load(model).predict(wd.read(file, "ripe").X)
+    assert json.loads(told.out)["predictions"] == due.tolist()
+
+
+def test_a_module_of_its_own_cannot_be_predicted_with_here(
+    run: Run, write: Any, tmp_path: Path, installed: None
+) -> None:
+    from torch import nn
+
+    file = write(AGE + SIZE)
+    model = wd.NetworkRegressor(module=nn.Linear, decay=0.1, epochs=1).fit(wd.read(file, "ripe").X, AGE + SIZE)
+    done = run("predict", wd.save(model, tmp_path / "model.wd"), file)
+    assert (done.code, done.out) == (1, "") and "load it in Python with what makes the module" in done.err
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("--save=model.wd", "'--save': a network is not saved yet"),
         ("--no-standardize", "'--no-standardize': a network's columns are always standardised"),
         ("--no-intercept", "'--no-intercept': it is for linear and logistic regression"),
         ("--decay-exempt=age", "'--decay-exempt': it is for"),
         ("--class-weight=balanced", "'--class-weight': it is for"),
     ],
 )
-def test_options_of_other_models_are_refused(word: str, said: str, run: Run, write: Any, tmp_path: Path) -> None:
-    word = word.replace("model.wd", str(tmp_path / "model.wd"))
+def test_options_of_other_models_are_refused(word: str, said: str, run: Run, write: Any) -> None:
     done = run("tune", write(AGE), "--target=ripe", "--model=network", word)
     assert (done.code, done.out) == (2, "") and said in " ".join(done.err.split())
-    assert not (tmp_path / "model.wd").exists()
 
 
 def test_without_torch_there_is_a_sentence(run: Run, write: Any, monkeypatch: pytest.MonkeyPatch) -> None:

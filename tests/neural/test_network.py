@@ -20,7 +20,6 @@ from weightdecay.neural.network.estimators import NetworkClassifier, NetworkRegr
 from weightdecay.neural.population.data import batches  # noqa: E402
 from weightdecay.neural.population.training import made  # noqa: E402
 from weightdecay.records.tuning import Tuning  # noqa: E402
-from weightdecay.studies.tuning import tune  # noqa: E402
 
 MINI = "mini-batches see a row twice where a weight of 2 counts it double once"
 
@@ -200,14 +199,6 @@ BAD_DATA: list[tuple[dict[str, Any], str]] = [
 def test_bad_data_get_a_sentence_with_the_place(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         NetworkClassifier(decay=0.1, epochs=1).fit(**{"X": X_WINE, "y": Y_WINE, **given})
-
-
-def test_a_table_that_has_to_be_encoded_gets_a_sentence() -> None:
-    table = pd.DataFrame({"age": np.arange(20.0), "town": ["a", "b"] * 10})
-    with pytest.raises(ValueError, match="columns of numbers without gaps, and 'town' is not"):
-        tune(NetworkClassifier(epochs=1), table, np.arange(20) % 2)
-    with pytest.raises(ValueError, match="columns of numbers without gaps"):
-        tune(NetworkClassifier(epochs=1), table[["age"]].where(table["age"] > 3), np.arange(20) % 2)
 
 
 def test_gaps_of_targets_and_of_new_rows_are_placed_too() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -179,10 +181,68 @@ def test_portions_and_threads_change_nothing() -> None:
     work = [(task(factory, *both), Members(decays, rates)), (task(factory, both[1], both[0]), Members(DECAYS, RATES))]
     done: list[int] = []
     found = trained(work, Settings(), SCHEDULE, done.append)
-    assert [sum(len(one.rows) for one in each) for each in found] == [12, 4] and done[-1] == 16
+    assert [sum(len(one.rows) for one in each) for each in found] == [12, 4] and done[-1] == 16 * SCHEDULE.epochs
     for (work_task, members), each in zip(work, found, strict=True):
         together: Trained = train(work_task, members, Settings(), SCHEDULE)
         torch.testing.assert_close(torch.cat([one.rows for one in each]), together.rows, rtol=0, atol=1e-12)
+
+
+class ImpatienceError(Exception):
+    """Of whoever listens."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ImpatienceError])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_listens_ends_all_portions_after_their_epoch(error: type[BaseException], threads: int) -> None:
+    """A run that would take hours; the listener is called in the thread that asked, and what it raises comes back."""
+    told: list[tuple[int, int]] = []
+
+    def listener(done: int) -> None:
+        told.append((done, threading.get_ident()))
+        if len(told) == 10:
+            raise error
+
+    work = [(task(MODULES["mlp"][0], *rows()), Members(DECAYS.repeat(4), RATES.repeat(4)))]
+    before, began = torch.get_num_threads(), time.monotonic()
+    torch.set_num_threads(threads)
+    try:
+        with pytest.raises(error):
+            trained(work, Settings(), Schedule(epochs=1_000_000, batch_size=16, seed=7), listener)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(told) == 10 and {thread for _, thread in told} == {threading.get_ident()}
+    assert [done for done, _ in told] == sorted({done for done, _ in told}) and time.monotonic() - began < 60
+
+
+def test_a_portion_that_fails_ends_the_others_and_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from weightdecay.neural.population import groups
+
+    whole = groups.train
+
+    def failing(one: Any, members: Any, *more: Any) -> Any:
+        if float(members.decay[0]) > 0:
+            raise MemoryError("not enough memory")
+        return whole(one, members, *more)
+
+    monkeypatch.setattr(groups, "train", failing)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        members = [Members(decays.repeat(4), RATES.repeat(4)) for decays in (torch.zeros(4).double(), DECAYS + 1.0)]
+        with pytest.raises(MemoryError, match="not enough memory"):
+            work = [(task(MODULES["mlp"][0], *rows()), one) for one in members]
+            trained(work, Settings(), Schedule(epochs=1_000_000, batch_size=16, seed=7))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_members_that_stop_early_are_told_of_to_their_end() -> None:
+    both = rows()
+    one = Task(MODULES["mlp"][0], both[0], None, both[1], CrossEntropy(K), matrices)
+    told: list[int] = []
+    found = train(one, Members(DECAYS, RATES), Settings(), Schedule(2000, 16, 7, patience=2), told.append)
+    assert len(found.training) < 2001 and sum(told) == 4 * 2000
 
 
 def test_squared_errors() -> None:

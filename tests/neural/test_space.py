@@ -79,6 +79,30 @@ def test_settings_decays_and_folds_are_one_population(name: str, populations: li
     agrees(tuning, lambda **params: wd.tune(network(**params), X, Y, decays=DECAYS, cv=3))
 
 
+@pytest.mark.parametrize("more", [{}, {"early_stopping": True, "epochs": 15}], ids=["to the end", "early stopping"])
+def test_seeds_are_of_weights_and_batches_on_the_same_rows(more: dict[str, Any], populations: list[int]) -> None:
+    """Folds of a list: each seed, with its rates and dropout, is what it is alone."""
+    order = np.random.default_rng(0).permutation(len(Y))
+    splits = [(np.sort(order[60:]), np.sort(order[:60])), (np.sort(order[:120]), np.sort(order[120:]))]
+    space = {"random_state": [0, 1, 2], "dropout": [0.0, 0.3], "learning_rate": [0.01, 0.003]}
+    tuning = wd.tune(network(**more), X, Y, space=space, decays=DECAYS, cv=splits)
+    assert populations == [12 * 2 * 3] and len({trial.mean for trial in tuning.trials}) == 12
+    agrees(tuning, lambda **params: wd.tune(network(**more, **params), X, Y, decays=DECAYS, cv=splits))
+    assert wd.Tuning.from_json(tuning.to_json()) == tuning
+
+
+def test_seeds_of_a_space_share_the_folds_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from weightdecay.neural.network.split import NetworkSplit
+
+    seen: list[Any] = []
+    whole = NetworkSplit.keep
+    monkeypatch.setattr(
+        NetworkSplit, "keep", lambda self, fold, *more: seen.append(tuple(fold.test)) or whole(self, fold, *more)
+    )
+    wd.tune(network(), X, Y, space={"random_state": [0, 1]}, decays=DECAYS, cv=3)
+    assert len(seen) == 6 and len(set(seen)) == 3
+
+
 def test_a_search_goes_on_in_rounds_of_one_population_each(populations: list[int]) -> None:
     """Each round trains what the searches of all settings ask for next; no more rounds than the longest search has."""
     space = {"learning_rate": [0.003, 0.03]}
@@ -153,11 +177,36 @@ class Counting:
         self.over += 1
 
 
-def test_a_listener_is_told_of_every_network() -> None:
+def test_a_listener_is_told_of_every_epoch_of_a_network() -> None:
     for space in (None, {"learning_rate": [0.003, 0.02]}):
         listener, settings = Counting(), 1 if space is None else 2
         wd.tune(network(), X, Y, space=space, decays=DECAYS, cv=3, progress=listener)
-        assert listener.promised == [settings * 3 * 3] and listener.steps == settings * 3 * 3 and listener.over >= 1
+        steps = settings * 3 * 3 * SMALL["epochs"]
+        assert listener.promised == [steps] and listener.steps == steps and listener.over >= 1
+
+
+def test_a_listener_is_told_of_a_thousand_steps_at_most_and_of_those_that_stop_early() -> None:
+    """3 × 3 networks of 150 epochs, few of which are trained to their end."""
+    listener, model = Counting(), network(epochs=150, early_stopping=True, learning_rate=0.1)
+    wd.tune(model, X, Y, decays=DECAYS, cv=3, progress=listener)
+    assert listener.promised == [1000] and listener.steps == 1000
+
+
+def test_a_round_that_is_interrupted_leaves_what_was_known_before_it() -> None:
+    """In the middle of the second stage, between two epochs."""
+
+    class Impatient(Counting):
+        def advance(self, text: str = "") -> None:
+            super().advance(text)
+            if len(self.promised) == 2 and self.steps > self.promised[0] + 7:
+                raise KeyboardInterrupt
+
+    listener = Impatient()
+    with pytest.raises(wd.Interrupted, match="decays were tried; the result is of those") as stopped:
+        wd.tune(network(), X, Y, cv=3, progress=listener)
+    tuning = stopped.value.tuning
+    assert tuning is not None and np.isfinite(tuning.losses).all() and listener.over == 1
+    assert "WD018" in {one.code for one in tuning.findings} and tuning.model.predict(X).shape == Y.shape
 
 
 def test_whoever_interrupts_is_told_that_nothing_is_known_yet() -> None:
@@ -206,7 +255,7 @@ def test_a_space_that_memory_does_not_hold_is_trained_in_parts(monkeypatch: pyte
     monkeypatch.setattr(memory.groups, "trained", little)
     listener = Counting()
     tuning = wd.tune(network(), X, Y, space=space, decays=DECAYS, cv=3, progress=listener)
-    assert max(sizes) <= 7 and sum(sizes) == 4 * 3 * 3 == listener.steps
+    assert max(sizes) <= 7 and sum(sizes) == 4 * 3 * 3 and listener.steps == 36 * SMALL["epochs"]
     np.testing.assert_allclose(tuning.losses, whole.losses, rtol=1e-6)
     (found,) = [one for one in tuning.findings if one.code == "WD030"]
     assert "memory did not hold 36 networks at once: they were trained 6 at a time" in found.message

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import ClassDiagnostics, DecayPath, Diagnostics, Finding, Intervals, Table, Tuning
+    from weightdecay import ClassDiagnostics, DecayPath, Diagnostics, Finding, Intervals, Table, Training, Tuning
 
 _ROW = re.compile(r"row (\d+) \(counted from 0\)")
 
@@ -55,6 +55,10 @@ class _Told:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """Intervals for the held-out loss."""
         return self._tuning.intervals
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """How networks were trained."""
+        return self._tuning.training
 
     def model(self) -> Any:
         """The estimator, refitted."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # What a target has to be read as for a model; None goes by its fields.
 CLASSES = {"auto": None, "linear": False, "logistic": True, "network": None}
-SHOWN = 3  # columns that a network cannot take
 # Scorers that judge one of two classes against the other.
 OF_ONE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision")
 
@@ -80,16 +79,9 @@ class Model:
         return wd.LinearRegression(decay_weights=weights, **settings)
 
     def trained(self, seed: int | None, **settings: Any) -> NetworkRegressor | NetworkClassifier:
-        """The network for the table's columns, whose initial weights and batches come of the seed.
-
-        Raises
-        ------
-        ValueError
-            A column is not of numbers alone.
-        """
+        """The network for the table's target, whose initial weights and batches come of the seed."""
         import weightdecay as wd
 
-        _check_numbers(self.table)
         kind = wd.NetworkClassifier if self.kind == "logistic" else wd.NetworkRegressor
         return kind(random_state=seed, **settings)
 
@@ -118,11 +110,14 @@ REGRESSIONS = _Called(
     "if they are classes, give --model logistic",
 )
 NETWORKS = _Called(
-    "a network for numbers", "a network for classes", "", "if they are classes, write them as texts, such as c1"
+    "a network for numbers",
+    "a network for classes",
+    " (--numbers takes them for amounts)",
+    "if they are classes, give --classes",
 )
 
 
-def chosen(model: str, data: Path, target: str, **how: Any) -> Model:
+def chosen(model: str, data: Path, target: str, *, classes: bool | None = None, **how: Any) -> Model:
     """The model that was asked for, or that the target calls for, and the table read for it.
 
     Texts, truth values and two different numbers are classes; other numbers are not, though they be few.
@@ -130,22 +125,31 @@ def chosen(model: str, data: Path, target: str, **how: Any) -> Model:
     Parameters
     ----------
     model : {"auto", "linear", "logistic", "network"}
+    classes : bool or None
+        Whether the target is of classes, where that was said.
     data, target, how
         What `wd.read` is given.
 
     Raises
     ------
+    typer.BadParameter
+        What was said of the target is not what the model predicts.
     ValueError
         A network was asked for, and PyTorch is not installed.
     """
     import weightdecay as wd
 
+    wanted = CLASSES[model] if classes is None else classes
+    if wanted is not None and CLASSES[model] not in (None, wanted):
+        kind, other = ("linear", "logistic") if wanted else ("logistic", "linear")
+        why = f"{kind} regression predicts {'numbers' if wanted else 'classes'}; give --model {other}, or network"
+        raise typer.BadParameter(why, param_hint="'--classes'" if wanted else "'--numbers'")
     if model == "network" and find_spec("torch") is None:
         raise ValueError("a network needs PyTorch, which is not installed; pip install weightdecay[torch]")
-    table = wd.read(data, target, classes=CLASSES[model], **how)
-    if model == "network":
-        return replace(_by_target(table, NETWORKS), network=True)
-    return _by_target(table, REGRESSIONS) if model == "auto" else Model(table, model)
+    table = wd.read(data, target, classes=wanted, **how)
+    called = NETWORKS if model == "network" else REGRESSIONS
+    found = _by_target(table, called) if wanted is None else Model(table, "logistic" if wanted else "linear")
+    return replace(found, network=model == "network")
 
 
 def _by_target(table: Table, called: _Called) -> Model:
@@ -171,31 +175,6 @@ def _noted(model: Model) -> Model:
     """The model whose choice is told with what else was done to the table, in all that comes of it."""
     table = replace(model.table, notes=(*model.table.notes, model.said))
     return replace(model, table=table, plain=False)
-
-
-def _check_numbers(table: Table) -> None:
-    """Refuse a table that has to be encoded for a model.
-
-    Raises
-    ------
-    ValueError
-        A column is of something else than numbers and truth values, or has gaps.
-    """
-    plain = ("number", "boolean")
-    strange = [one for one in table.plan if one.made and (one.kind not in plain or one.missing)]
-    if strange:
-        found = (f"{one.name!r} ({'with gaps' if one.kind in plain else one.kind})" for one in strange[:SHOWN])
-        more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
-        raise ValueError(
-            f"a network takes columns of numbers without gaps so far, and {', '.join(found)}{more} "
-            f"{'is' if len(strange) == 1 else 'are'} not; leave {'it' if len(strange) == 1 else 'them'} out with "
-            "--drop, or give --model linear or logistic, which encode all columns"
-        )
-    if table.reading.missing:
-        raise ValueError(
-            "a network takes columns of numbers without gaps so far, and --missing prepares for gaps in new rows; "
-            "leave it out, or give --model linear or logistic"
-        )
 
 
 def scoring_said(asked: str | None, used: str, table: Table) -> str:

@@ -48,6 +48,13 @@ TunedModels = Annotated[
         "target.",
     ),
 ]
+Classes = Annotated[
+    bool | None,
+    typer.Option(
+        "--classes/--numbers",
+        help="What the target's values are. [default: classes if they are words, true and false, or two numbers]",
+    ),
+]
 ClassWeight = Annotated[
     str | None,
     typer.Option(
@@ -203,9 +210,7 @@ def by_time(splits: str | int, *, group: str | None, seed: int | None) -> None:
         raise _wrong("--seed", "it shuffles rows, and with --time-column none are shuffled")
 
 
-def of_network(
-    *, save: Path | None, standardize: bool, intercept: bool, exempt: Sequence[str] | None, class_weight: str | None
-) -> None:
+def of_network(*, standardize: bool, intercept: bool, exempt: Sequence[str] | None, class_weight: str | None) -> None:
     """Refuse what a network does not know.
 
     Raises
@@ -215,7 +220,6 @@ def of_network(
     """
     alone = "it is for linear and logistic regression; leave it out, or give another --model"
     for option, given, why in (
-        ("--save", save is not None, "a network is not saved yet; leave it out: --report and --json keep the result"),
         ("--no-standardize", not standardize, "a network's columns are always standardised; leave it out"),
         ("--no-intercept", not intercept, alone),
         ("--decay-exempt", bool(names(exempt)), alone),

@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from weightdecay import LinearRegression, LogisticRegression, PoissonRegression, TableModel
+    from weightdecay import (
+        LinearRegression,
+        LogisticRegression,
+        NetworkClassifier,
+        NetworkRegressor,
+        PoissonRegression,
+        TableModel,
+    )
 
-    Model: TypeAlias = LinearRegression | LogisticRegression | PoissonRegression | TableModel
+    Model: TypeAlias = (
+        LinearRegression | LogisticRegression | PoissonRegression | NetworkRegressor | NetworkClassifier | TableModel
+    )
 
 NAME = 60  # characters of a target's name in a header
 

@@ -13,6 +13,7 @@ import typer
 from weightdecay.cli import options
 from weightdecay.cli.options import (
     AsJson,
+    Classes,
     ClassWeight,
     Data,
     Decays,
@@ -42,6 +43,7 @@ def tune(
     *,
     target: Target,
     model: TunedModels = "auto",
+    classes: Classes = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.HTML", help="Write a report: verdict, pictures and numbers in one file."),
@@ -98,9 +100,7 @@ def tune(
     if time_column is not None:
         options.by_time(splits, group=group, seed=seed)
     if model == "network":
-        options.of_network(
-            save=save, standardize=standardize, intercept=intercept, exempt=decay_exempt, class_weight=class_weight
-        )
+        options.of_network(standardize=standardize, intercept=intercept, exempt=decay_exempt, class_weight=class_weight)
     metric = options.scorer(scoring)
     with sentences():
         import weightdecay as wd
@@ -111,7 +111,7 @@ def tune(
         how: dict[str, Any] = {"drop": options.names(drop), "text": options.names(text)}
         how |= {"missing": options.names(missing), "skip_missing_target": skip_missing_target}
         how |= {"weight": weight, "group": group, "time": time_column}
-        picked = chosen(model, data, target, **how)
+        picked = chosen(model, data, target, classes=classes, **how)
         table = picked.table
         if standardize and picked.unit:
             warn_of_units(grid, table, picked.unit)

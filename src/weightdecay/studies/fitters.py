@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from weightdecay.studies.foreign import ForeignFitter
 from weightdecay.studies.penalties import last_step, penalised
-from weightdecay.tuning.protocol import Fitter, Problem
+from weightdecay.tuning.protocol import Fitter, Jointly, Problem
 from weightdecay.tuning.request import Request
 
 
@@ -44,7 +44,12 @@ def searched_parameters(estimator: Any) -> Mapping[str, str]:
     final, prefix = last_step(estimator)
     if isinstance(final, Ours):
         how = "says how every setting is tuned; set it once, for all of them"
-        return {**{prefix + one.name: how for one in fields(Request)}, "decay": tuned, f"{prefix}decay": tuned}
+        names = {one.name for one in fields(Request)}
+        if isinstance(final, Jointly):
+            names.discard(
+                "random_state"
+            )  # of initial weights and batches too; the folds are those of the first setting
+        return {**{prefix + name: how for name in sorted(names)}, "decay": tuned, f"{prefix}decay": tuned}
     return {"decay": tuned, penalised(estimator).parameter: tuned}
 
 

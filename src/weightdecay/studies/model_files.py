@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,22 @@ from weightdecay.linear.counts import PoissonRegression
 from weightdecay.linear.estimators import LinearRegression
 from weightdecay.records.tuning import Tuning
 from weightdecay.records.whole_files import write_whole
+from weightdecay.studies import saved_networks
 from weightdecay.studies.saved_labels import packed_labels, unpacked_labels
 from weightdecay.studies.saved_parameters import packed, unpacked
 from weightdecay.studies.sealed_files import HeaderTooLong, ModelFileError, read_sealed, seal, unseal
 from weightdecay.studies.table_model import TableModel
 from weightdecay.tables.preflight import quoted
 
+if TYPE_CHECKING:
+    from weightdecay.studies.saved_networks import Network
+
+    Saved: TypeAlias = LinearRegression | LogisticRegression | PoissonRegression | Network
+
 Array = NDArray[np.float64]
 T = TypeVar("T")
-Saved: TypeAlias = LinearRegression | LogisticRegression | PoissonRegression
 
-# What can be saved, alone or in a `TableModel`.
+# What can be saved, alone or in a `TableModel`, beside networks.
 _ESTIMATORS: Mapping[str, type[Any]] = {
     one.__name__: one for one in (LinearRegression, LogisticRegression, PoissonRegression)
 }
@@ -40,13 +45,14 @@ _UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionEr
 def save(model: Saved | TableModel | Tuning, path: str | Path) -> Path:
     """Save a fitted model in one file.
 
-    The file is in the safetensors format: coefficients, intercept and decay in float64, and one JSON text with the
-    parameters, the column names, the encoding of a table and the `Tuning`, if there was one. Nothing in it is code. It
-    is written wholly or, if anything fails, not at all, and what was there before is untouched.
+    The file is in the safetensors format: coefficients, intercept and decay in float64, or the weights and buffers of a
+    network, and one JSON text with the parameters, the column names, the encoding of a table and the `Tuning`, if there
+    was one. Nothing in it is code. It is written wholly or, if anything fails, not at all, and what was there before is
+    untouched.
 
     Parameters
     ----------
-    model : LinearRegression, LogisticRegression, PoissonRegression, TableModel or Tuning
+    model : LinearRegression, LogisticRegression, PoissonRegression, a network, TableModel or Tuning
         Fitted. Of a `Tuning` its ``model`` is saved, with the `Tuning` itself as ``tuning_``.
     path : str or Path
         The file, by custom with the suffix ``.wd``; replaced if it is there.
@@ -85,13 +91,13 @@ def save(model: Saved | TableModel | Tuning, path: str | Path) -> Path:
             content = _content(model, known)
         except HeaderTooLong:
             content = _content(model, known and _without_paths(known))
-        _model(*unseal(content))  # what would not be read again is not written
+        _model(*unseal(content), _factory(model))  # what would not be read again is not written
     except _UNFIT as error:
         raise ValueError(f"this model cannot be saved: it {error}") from None
     return write_whole(path, content)
 
 
-def load(path: str | Path) -> Saved | TableModel:
+def load(path: str | Path, module: Any = None) -> Saved | TableModel:
     """Load a model that `save` wrote.
 
     Nothing of the file is run, and every part of it is checked, the numbers by a checksum.
@@ -99,16 +105,20 @@ def load(path: str | Path) -> Saved | TableModel:
     Parameters
     ----------
     path : str or Path
+    module : callable, optional
+        What makes the module of a network that was fitted with ``module=``; no file holds it, and nothing else needs
+        it.
 
     Returns
     -------
-    LinearRegression, LogisticRegression, PoissonRegression or TableModel
+    LinearRegression, LogisticRegression, PoissonRegression, NetworkRegressor, NetworkClassifier or TableModel
         Predicts bit for bit as the one that was saved; its ``tuning_`` is the `Tuning` or None.
 
     Raises
     ------
     ModelFileError
-        A `ValueError`: the file holds no model, is damaged, or is of a newer format than this version reads.
+        A `ValueError`: the file holds no model, is damaged, is of a newer format than this version reads, or holds a
+        network and PyTorch or its ``module`` is missing.
     OSError
         The file cannot be read.
 
@@ -123,7 +133,7 @@ def load(path: str | Path) -> Saved | TableModel:
     """
     where = f"model file {quoted(str(path), 200)}"
     try:
-        return _model(*read_sealed(path))
+        return _model(*read_sealed(path), module)
     except FileNotFoundError:
         raise FileNotFoundError(f"{where} does not exist; check the name and the folder") from None
     except OSError as error:
@@ -136,7 +146,8 @@ def _what_is_saved(given: Any) -> tuple[Saved | TableModel, Tuning | None]:
     """The fitted model that was given or tuned, and its `Tuning`."""
     model, tuning = (given.model, given) if isinstance(given, Tuning) else (given, None)
     inner = model.estimator if type(model) is TableModel else model
-    if type(inner) not in _ESTIMATORS.values():
+    network = saved_networks.is_network(type(inner))
+    if not network and type(inner) not in _ESTIMATORS.values():
         name = inner.__name__ if isinstance(inner, type) else type(inner).__name__
         if tuning is not None:
             raise ValueError(
@@ -144,41 +155,53 @@ def _what_is_saved(given: Any) -> tuple[Saved | TableModel, Tuning | None]:
                 "(tuning.to_json()) and the model with its own library's means"
             )
         raise ValueError(
-            f"wd.save was given {name}; it saves a fitted {', '.join(_ESTIMATORS)}, a TableModel or a Tuning; save "
-            "other estimators with their own library's means (for scikit-learn skops or joblib)"
+            f"wd.save was given {name}; it saves a fitted {', '.join((*_ESTIMATORS, *saved_networks.NETWORKS))}, a "
+            "TableModel or a Tuning; save other estimators with their own library's means (for scikit-learn skops or "
+            "joblib)"
         )
-    if not hasattr(inner, "coef_"):
+    if not hasattr(inner, "module_" if network else "coef_"):
         kind = type(inner).__name__
         raise ValueError(f"this {kind} is not fitted; call fit(X, y) first, or give what wd.tune returned")
     return model, inner.tuning_ if tuning is None else tuning
 
 
+def _factory(model: Saved | TableModel) -> Any:
+    """What makes the module of a network that is none of layers."""
+    inner: Any = model.estimator if isinstance(model, TableModel) else model
+    if not saved_networks.is_network(type(inner)) or saved_networks.taken_apart(inner)[0]["made"] != "module":
+        return None
+    return inner.module
+
+
 def _content(model: Saved | TableModel, tuning: dict[str, Any] | None) -> bytes:
     """The bytes of the file, with a `Tuning` as JSON types."""
     table = model if isinstance(model, TableModel) else None
-    inner: Saved = model.estimator if isinstance(model, TableModel) else model
+    inner: Any = model.estimator if isinstance(model, TableModel) else model
     plain, arrays = packed(inner.get_params(deep=False))
     names = getattr(inner, "feature_names_in_", None)
+    columns = {
+        "n_features_in": int(inner.n_features_in_),
+        "feature_names_in": None if names is None else [str(name) for name in names],
+    }
     document = {
         "class": type(model).__name__,
         "target": table.target if table is not None else "",
         "encoder": table.encoder.to_dict() if table is not None else None,
         "parameters": plain,
-        "fitted": {
-            "n_features_in": int(inner.n_features_in_),
-            "feature_names_in": None if names is None else [str(name) for name in names],
-            "order": "C" if inner.coef_.flags.c_contiguous else "F",
-            "status": str(inner.status_),
-            "n_iter": int(inner.n_iter_),
-        },
         "tuning": tuning,
     }
     if type(inner) is not LinearRegression:
         classes = getattr(inner, "classes_", None)
         labels = None if classes is None else packed_labels(classes)
         document["estimator"] = {"class": type(inner).__name__, "classes": labels}
-    numbers = {"coef": inner.coef_, "intercept": inner.intercept_, "decay": inner.decay_}
-    numbers |= {name: getattr(inner, f"{name}_") for name in _MORE if hasattr(inner, f"{name}_")}
+    if saved_networks.is_network(type(inner)):
+        document["network"], numbers = saved_networks.taken_apart(inner)
+        document["fitted"] = {**columns, "n_iter": int(inner.n_iter_)}
+    else:
+        order = "C" if inner.coef_.flags.c_contiguous else "F"
+        document["fitted"] = {**columns, "order": order, "status": str(inner.status_), "n_iter": int(inner.n_iter_)}
+        numbers = {"coef": inner.coef_, "intercept": inner.intercept_, "decay": inner.decay_}
+        numbers |= {name: getattr(inner, f"{name}_") for name in _MORE if hasattr(inner, f"{name}_")}
     return seal(document, numbers | {_PARAMETER + name: array for name, array in arrays.items()})
 
 
@@ -187,18 +210,19 @@ def _without_paths(tuning: dict[str, Any]) -> dict[str, Any]:
     return {**tuning, "path": None, "targets": [_without_paths(one) for one in tuning["targets"]]}
 
 
+_KNOWN = (*_ESTIMATORS, *saved_networks.NETWORKS)
 _DUE = {"class", "target", "encoder", "parameters", "fitted", "tuning"}
 
 
-def _model(document: dict[str, Any], arrays: dict[str, Array]) -> Saved | TableModel:
+def _model(document: dict[str, Any], arrays: dict[str, Array], module: Any = None) -> Saved | TableModel:
     """The model that a file says; raises what is among `_UNFIT`, with a sentence that lacks the file's name."""
-    if wrong := _DUE ^ (set(document) - {"estimator"}):
+    if wrong := _DUE ^ (set(document) - {"estimator", "network"}):
         raise ValueError(f"lacks or adds {min(wrong)[:40]!r}; save the model again")
-    kind, tables = _typed(document, "class", str), {**dict.fromkeys(_ESTIMATORS, False), "TableModel": True}
+    kind, tables = _typed(document, "class", str), {**dict.fromkeys(_KNOWN, False), "TableModel": True}
     if kind not in tables or tables[kind] != isinstance(document["encoder"], dict):
         raise ValueError(f"holds a {kind[:40]!r} that this version of weightdecay does not know")
     try:
-        estimator = _estimator(document, arrays)
+        estimator = _estimator(document, arrays, module)
         if not tables[kind]:
             return estimator
         return TableModel(estimator, _encoder(document["encoder"]), _typed(document, "target", str))
@@ -215,41 +239,55 @@ def _kind(document: Mapping[str, Any]) -> tuple[type[Any], NDArray[Any] | None]:
     else:
         named = _typed(document, "estimator", dict)
     name = _typed(named, "class", str)
-    if name not in _ESTIMATORS or document["class"] not in (name, "TableModel"):
+    if name not in _KNOWN or document["class"] not in (name, "TableModel"):
         raise ValueError(f"holds a {name[:40]!r} that this version of weightdecay does not know")
-    kind = _ESTIMATORS[name]
+    kind = _ESTIMATORS[name] if name in _ESTIMATORS else saved_networks.network_class(name)
     if (named.get("classes") is None) == is_classifier(kind()):
         raise ValueError(f"holds a {name} {'without' if is_classifier(kind()) else 'with'} classes; save it again")
     return kind, None if named.get("classes") is None else unpacked_labels(named["classes"])
 
 
-def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Saved:
+def _estimator(document: Mapping[str, Any], arrays: Mapping[str, Array], module: Any) -> Saved:
     """A fitted estimator."""
     kind, classes = _kind(document)
     own = {name: array for name, array in arrays.items() if not name.startswith(_PARAMETER)}
-    if set(own) - set(_MORE) != {"coef", "intercept", "decay"}:
-        raise ValueError("holds other arrays than coef, intercept and decay; save the model again")
     parameters = {name.removeprefix(_PARAMETER): array for name, array in arrays.items() if name not in own}
     given = unpacked(_typed(document, "parameters", dict), parameters)
     if unknown := sorted(set(given) - set(kind().get_params())):
         raise ValueError(f"has a parameter {unknown[0][:40]!r}, which {kind.__name__} lacks; upgrade weightdecay")
-    model: Saved = kind(**given)
+    model: Any = kind(**given)
     fitted = _typed(document, "fitted", dict)
-    _check_numbers(own, _typed(fitted, "n_features_in", int), classes)
+    model.n_features_in_ = _typed(fitted, "n_features_in", int)
+    if fitted.get("feature_names_in") is not None:
+        model.feature_names_in_ = np.array(_names(fitted, model.n_features_in_), dtype=object)
+    if classes is not None:
+        model.classes_ = classes
+    model.n_iter_ = _typed(fitted, "n_iter", int)
+    model.history_, model.tuning_ = None, _tuning(document["tuning"])
+    if saved_networks.is_network(kind):
+        saved_networks.put_together(model, document.get("network"), own, module)
+    elif module is not None or "network" in document:
+        raise ValueError(f"holds a {kind.__name__}, which has no module; leave module= out, or save the model again")
+    else:
+        _put_coefficients(model, own, fitted, classes)
+    found: Saved = model
+    return found
+
+
+def _put_coefficients(
+    model: Any, own: Mapping[str, Array], fitted: Mapping[str, Any], classes: NDArray[Any] | None
+) -> None:
+    """Give a linear model its numbers."""
+    if set(own) - set(_MORE) != {"coef", "intercept", "decay"}:
+        raise ValueError("holds other arrays than coef, intercept and decay; save the model again")
+    _check_numbers(own, model.n_features_in_, classes)
     coef, intercept, decay = own["coef"], own["intercept"], own["decay"]
     model.coef_ = np.array(coef, order="F" if _typed(fitted, "order", str) == "F" else "C")
     model.intercept_ = float(intercept) if intercept.ndim == 0 else intercept
     model.decay_ = float(decay) if decay.ndim == 0 else decay
-    model.n_features_in_ = fitted["n_features_in"]
-    if fitted.get("feature_names_in") is not None:
-        model.feature_names_in_ = np.array(_names(fitted, model.n_features_in_), dtype=object)
-    model.status_, model.n_iter_ = _typed(fitted, "status", str), _typed(fitted, "n_iter", int)
-    model.history_, model.tuning_ = None, _tuning(document["tuning"])
+    model.status_ = _typed(fitted, "status", str)
     for name in set(own) & set(_MORE):
         setattr(model, f"{name}_", own[name])
-    if classes is not None:
-        model.classes_ = classes
-    return model
 
 
 def _check_numbers(own: Mapping[str, Array], p: int, classes: NDArray[Any] | None) -> None:

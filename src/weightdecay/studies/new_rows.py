@@ -54,7 +54,7 @@ def read_rows(path: str | Path, model: Any) -> tuple[Any, tuple[str, ...]]:
         return read_new(path, model.encoder, model.target)
     names = getattr(model, "feature_names_in_", None)
     if names is None:
-        fitted = hasattr(model, "coef_")
+        fitted = hasattr(model, "n_features_in_")
         raise TableError(
             f"this {type(model).__name__} was fitted on an array, so its columns have no names by which they could be "
             f"found in {quoted(str(path), 200)}; fit it on a data frame, or tune it on a file"

@@ -24,6 +24,7 @@ from weightdecay.records.finding import Finding
 from weightdecay.records.intervals import Intervals
 from weightdecay.records.later import Later
 from weightdecay.records.table import Table
+from weightdecay.records.training import Training
 from weightdecay.records.tuning import Tuning
 from weightdecay.studies.fitters import Ours
 from weightdecay.studies.penalties import penalised
@@ -213,6 +214,10 @@ class OfTable:
     def intervals(self, tuning: Tuning) -> Intervals | None:
         """Intervals for the held-out loss."""
         return self.inner.intervals(tuning)
+
+    def training(self, tuning: Tuning) -> Training | None:
+        """How networks were trained."""
+        return self.inner.training(tuning)
 
     def model(self) -> TableModel:
         """The estimator with the encoder before it."""

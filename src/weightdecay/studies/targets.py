@@ -35,8 +35,9 @@ def target_for(table: Table, estimator: Any) -> NDArray[Any]:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     kind = type(last_step(estimator)[0]).__name__
     source = f" of {quoted(table.source, 200)}" if table.source else ""
+    better = "NetworkClassifier" if kind == "NetworkRegressor" else "LogisticRegression"
     numbers = ", or read it with classes=False" if table.y.dtype.kind != "O" else ""
     raise TableError(
         f"target column {quoted(table.target)}{source} is of classes ({', '.join(names[:SHOWN])}{more}), and {kind} "
-        f"predicts numbers; tune wd.LogisticRegression(){numbers}"
+        f"predicts numbers; tune wd.{better}(){numbers}"
     )

@@ -119,6 +119,10 @@ def tune(
     in a pipeline. Where there are gaps or prose ``cv="auto"`` takes 10 folds, as leave-one-out would keep the encoding
     of all rows. ``model`` is a `TableModel`, which predicts from frames as they are.
 
+    Networks take the same tables: every fold has its own medians, levels and frequencies, scaled to mean 0 and standard
+    deviation 1 by its training rows (terms of prose by their frequency alone); a column that does not vary in these is
+    0 in all rows.
+
     With ``decay_groups`` the ratios of the groups' strengths are tuned first, on the same folds and by their loss;
     `Tuning.grouping` tells what they are and what they gained, ``groups`` each group's decay.
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
+from weightdecay.records.machine_memory import in_words as in_words
+from weightdecay.records.machine_memory import memory as memory
 from weightdecay.tables.preflight import TableError, quoted
 
 # What may stand before the first mark of a text.
@@ -139,28 +141,6 @@ def archive_of(first: bytes) -> Archive | None:
     if first.startswith(b"\x28\xb5\x2f\xfd") or (first[1:4] == b"\x2a\x4d\x18" and first[0] >> 4 == 5):
         return _zstd()
     return None
-
-
-def memory() -> int:
-    """The bytes of memory that this computer has, or that it grants to this process."""
-    try:
-        most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        most = 16_000_000_000
-    try:
-        granted = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        granted = ""
-    return min(most, int(granted)) if granted.isdecimal() else most
-
-
-def in_words(size: float) -> str:
-    """A number of bytes, as people say it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.3g} {unit}" if size < 1000 else f"{size:.0f} {unit}"
 
 
 def too_much(limit: int) -> str:

@@ -34,10 +34,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         form: str = "decoupled",
         optimizer: str = "adam",
         learning_rate: float = 1e-3,
+        schedule: Any = "constant",
         epochs: int = 100,
         batch_size: int = 128,
         dropout: float = 0.0,
         l1_ratio: float = 0.0,
+        centre: Any = None,
         early_stopping: bool = False,
         exempt: Any = "auto",
         decays: Any = None,
@@ -55,10 +57,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.form = form
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.epochs = epochs
         self.batch_size = batch_size
         self.dropout = dropout
         self.l1_ratio = l1_ratio
+        self.centre = centre
         self.early_stopping = early_stopping
         self.exempt = exempt
         self.decays = decays
@@ -98,6 +102,11 @@ class _Network(BaseEstimator):  # type: ignore[misc]
     def seat_at(self, seat: Seat) -> None:
         """Open data at a place among other settings."""
         self._seat = seat
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def request(self) -> Request:
         """What this estimator asks of a search for its decay.
@@ -166,9 +175,16 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     r"""A network for numbers whose weight decay is tuned with all other decays as members of one population.
 
     Minimises the mean of ½ (y − f(x))² over mini-batches, inputs and target standardised by the training rows, with
-    decay in the form asked for: with u_t the optimiser's step, ``"decoupled"`` is
+    decay in the form asked for: with u_t the optimiser's step, η_t the learning rate, c the centre and ρ the
+    ``l1_ratio`` a decayed weight moves by
 
-    .. math:: w \leftarrow w - η u_t - ηλ w
+    .. math:: w \leftarrow c + S_{a_t ρ}\left( w - η_t u_t - a_t (1-ρ) (w - c) - c \right)
+
+    where S is the soft threshold, and a_t the form's: η_t λ for ``"decoupled"`` and ``"cautious"``, λ η_t/η_peak for
+    ``"independent"``, and λ η_t²/η_peak for ``"corrected"`` in layers that feed a normalisation, which are found by
+    measurement, elsewhere η_t λ. ``"cautious"`` does so for the coordinates with u_t (w − c) ≥ 0 alone. ``"coupled"``
+    adds λ (1 − ρ)(w − c) to the gradient and has the threshold η_t λ ρ after the step, ``"penalty"`` adds the whole
+    gradient of the penalty, ρ λ sign(w − c) included: with ρ = 0 both are the same.
 
     Parameters
     ----------
@@ -182,11 +198,20 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         ``penalty``, ``coupled``, ``decoupled``, ``independent``, ``corrected`` or ``cautious``.
     optimizer : "adam", "adamw" or "sgd", default "adam"
         "adamw" is "adam" with the form "decoupled"; "sgd" has momentum 0.9.
-    learning_rate, epochs, batch_size : default 1e-3, 100 and 128
+    learning_rate : float, default 1e-3
+        η_peak, the largest of the run.
+    schedule : "constant", "cosine", "linear" or callable, default "constant"
+        η_t/η_peak as a function of the elapsed share x of all epochs, which is 0 at the first step and just below 1 at
+        the last: 1, (1 + cos πx)/2, 1 − x, or a function of your own from [0, 1] to [0, 1], whose peak is 1.
+    epochs, batch_size : int, default 100 and 128
     dropout : float, default 0
         Probability, after every hidden layer; a ``module`` has layers of its own for that.
     l1_ratio : float, default 0
         Share ρ of the 1-norm in the decay.
+    centre : None, "initial" or dict of str to array, default None
+        c, what decayed weights are pulled to: 0, the weights that training starts from, or pretrained ones by the names
+        of the module's parameters (such as a ``state_dict()``). A parameter that is not named, such as a new head, has
+        centre 0. They are compared as they are, for inputs standardised by the training rows.
     early_stopping : bool, default False
         Keep a tenth of the training rows aside and take the epoch at which their loss was least.
     exempt : "auto", list, callable or None, default "auto"
@@ -198,7 +223,8 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     verbose : int, default 0
         Kept for scikit-learn's conventions.
     random_state : int, RandomState or None, default None
-        Of the initial weights, batches and folds; None means 0.
+        Of the initial weights, batches and folds; None means 0. In a ``space`` of `tune`, whose settings share their
+        folds, of initial weights and batches alone; they are the same for all other members.
 
     Attributes
     ----------
@@ -211,6 +237,11 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         after each epoch; None at infinite decay.
     n_iter_ : int
         Epochs.
+
+    Notes
+    -----
+    At infinite decay decayed weights stay at their centre and what is exempt is trained. Where that leaves a constant,
+    as in a network whose weights are 0 and whose biases are exempt, it is the best constant, without training.
 
     Examples
     --------

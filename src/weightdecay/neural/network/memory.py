@@ -24,7 +24,7 @@ def afforded(
     ----------
     work : sequence of (Task, Members)
     told : callable of int, optional
-        Told how many networks are done whenever some are.
+        Told how many epochs of single networks are done whenever some are.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def afforded(
             new, count = _in_turn(part, settings, schedule, _further(told, done)), 1
         for place, portions in zip(places, new, strict=True):
             found[place].extend(portions)
-        most, done, start = max(most, count), done + sum(len(own) for _, own in part), start + size
+        done += schedule.epochs * sum(len(own) for _, own in part)
+        most, start = max(most, count), start + size
     return found, most
 
 
@@ -56,7 +57,7 @@ def _in_turn(
     """One network after another."""
     found = []
     for number, one in enumerate(work):
-        new = _tried([one], settings, schedule, _further(told, number)) if len(work) > 1 else None
+        new = _tried([one], settings, schedule, _further(told, number * schedule.epochs)) if len(work) > 1 else None
         if new is None:
             raise MemoryError(
                 f"memory does not hold one network and a batch of {schedule.batch_size} rows: give a smaller "

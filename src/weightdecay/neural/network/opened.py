@@ -1,7 +1,12 @@
-"""Opened: rows of a network estimator, validated, and as each training set has them: standardised by its own rows."""
+"""Opened: rows of a network estimator, validated, and as each training set has them.
+
+A training set fills in gaps and standardises by its own rows. Where a column does not vary in them nothing can be
+learned from it: it is 0 in all rows, as are levels of a category, or gaps, that only held-out rows have.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,6 +16,9 @@ from numpy.typing import NDArray
 
 from weightdecay.neural.population.data import Rows
 from weightdecay.neural.population.objectives import CrossEntropy, Objective, SquaredError
+from weightdecay.records.encoding import Encoding
+from weightdecay.tuning.folds import Folds
+from weightdecay.tuning.learned_columns import Learned, learned_of_folds, spread_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -18,16 +26,44 @@ Index = NDArray[np.intp]
 
 @final
 @dataclass(frozen=True, eq=False)
+class Fillings:
+    """What a training set fills gaps in with that is not what X holds there: columns (k,), their flags, and numbers."""
+
+    columns: Index
+    flags: Index
+    values: Array
+
+    def put(self, X: Array) -> Array:
+        """Rows (m, p) as the training set has them."""
+        X = X.copy()
+        # No flag is filled in, so that each tells of the gaps as long as it is needed.
+        for column, flag, value in zip(self.columns, self.flags, self.values, strict=True):
+            X[X[:, flag] != 0, column] = value
+        return X
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Scales:
-    """Means and deviations of inputs (p,) and targets (t,): what a training set is standardised by."""
+    """Means and deviations of inputs (p,) and targets (t,): what a training set is standardised by.
+
+    Parameters
+    ----------
+    x_scale : ndarray of shape (p,)
+        inf for columns that do not vary in the training set, which makes them 0 in all rows.
+    fillings : Fillings or None
+        Of gaps, None where X holds them.
+    """
 
     x_mean: Array
     x_scale: Array
     y_mean: Array
     y_scale: Array
+    fillings: Fillings | None = None
 
     def inputs(self, X: Array) -> Array:
-        """(X − mean)/deviation."""
+        """(X − mean)/deviation, of X with its gaps filled in."""
+        X = X if self.fillings is None else self.fillings.put(X)
         return np.asarray((X - self.x_mean) / self.x_scale)
 
     def outputs(self, F: Array) -> Array:
@@ -44,6 +80,8 @@ class Opened:
     ----------
     classes : ndarray
         Labels of the classes, empty where numbers are predicted.
+    encoding : Encoding or None
+        Which columns depend on the rows that a network learns from.
     """
 
     X: Array
@@ -53,6 +91,7 @@ class Opened:
     columns: tuple[str, ...]
     single: bool
     device: torch.device
+    encoding: Encoding | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -64,14 +103,33 @@ class Opened:
         """What is minimised."""
         return CrossEntropy(len(self.classes)) if len(self.classes) else SquaredError()
 
-    def scales(self, train: Index) -> Scales:
-        """Of some rows; columns that do not vary there are left as they are."""
-        s = self.weight[train]
-        x_mean, x_scale = _moments(self.X[train], s)
+    def scales(self, train: Index, learned: Learned | None = None) -> Scales:
+        """Of some rows, and of what they teach of an encoded table: of all rows nothing that X does not hold."""
+        s, X, fillings = self.weight[train], self.X[train], None
+        if learned is not None and learned.delta.any():
+            moved = np.flatnonzero(learned.delta)
+            fillings = Fillings(learned.columns[moved], learned.flags[moved], learned.filling[moved])
+            X = fillings.put(X)
+        x_mean, x_scale = _moments(X, s)
+        own = self._spread(train) if learned is None else learned.spread
+        if own is not None:
+            x_scale = np.where(np.isnan(own) | np.isinf(x_scale), x_scale, own)
         if len(self.classes):
-            return Scales(x_mean, x_scale, np.zeros(self.n_outputs), np.ones(self.n_outputs))
+            return Scales(x_mean, x_scale, np.zeros(self.n_outputs), np.ones(self.n_outputs), fillings)
         y_mean, y_scale = _moments(self.y[train], s)
-        return Scales(x_mean, x_scale, y_mean, y_scale)
+        return Scales(x_mean, x_scale, y_mean, np.where(np.isinf(y_scale), 1.0, y_scale), fillings)
+
+    def learned(self, folds: Folds) -> Sequence[Learned | None]:
+        """What every fold learns of an encoded table from its own training rows, None where there is nothing."""
+        if self.encoding is None or not self.encoding.of_rows:
+            return [None] * len(folds.repeat)
+        return learned_of_folds(self.X, self.weight, self.encoding, folds)
+
+    def _spread(self, train: Index) -> Array | None:
+        """Scales (p,) of terms by some rows."""
+        if self.encoding is None or not self.encoding.terms:
+            return None
+        return spread_of(self.X[train], self.weight[train], self.encoding.terms)
 
     def rows(self, index: Index, scales: Scales, kind: torch.dtype = torch.float32) -> Rows:
         """Some rows as tensors."""
@@ -102,10 +160,10 @@ class Opened:
 
 
 def _moments(X: Array, s: Array) -> tuple[Array, Array]:
-    """Weighted means and deviations (1/Σs) of columns, 1 for those that do not vary."""
+    """Weighted means and deviations (1/Σs) of columns, inf for those that do not vary."""
     mean = s @ X / s.sum()
     scale = np.sqrt(s @ (X - mean) ** 2 / s.sum())
-    return mean, np.where(scale > 1e-12 * np.maximum(np.abs(mean), np.finfo(np.float64).tiny), scale, 1.0)
+    return mean, np.where(scale > 1e-12 * np.maximum(np.abs(mean), np.finfo(np.float64).tiny), scale, np.inf)
 
 
 def device_of(given: Any) -> torch.device:

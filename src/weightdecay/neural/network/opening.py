@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, final
@@ -13,16 +12,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from weightdecay.neural.forms import FORMS
 from weightdecay.neural.groups import exempt_names
 from weightdecay.neural.network.architecture import checked_output, factory_of
+from weightdecay.neural.network.centre import centre_of
+from weightdecay.neural.network.inputs import validated, validated_rows
 from weightdecay.neural.network.opened import Opened, device_of
 from weightdecay.neural.network.problem import PATIENCE, NetworkProblem
 from weightdecay.neural.population.optimisers import Settings
+from weightdecay.neural.population.schedules import course_of
 from weightdecay.neural.population.training import Schedule, made
-from weightdecay.records.encoding import Encoded
 from weightdecay.tuning.protocol import Facts, Scorer
 
 Array = NDArray[np.float64]
@@ -62,7 +63,7 @@ class Judge:
 def open_network(estimator: Any, X: Any, y: Any, sample_weight: Any, *, classes: bool) -> NetworkProblem:
     """Validate data and parameters, and open them."""
     settings, epochs, batch_size = checked(estimator)
-    X, y = validated(estimator, X, y, classes=classes)
+    X, y, columns, encoding = validated(estimator, X, y, classes=classes)
     single = y.ndim == 1
     given = y
     labels: NDArray[Any] = np.zeros(0)
@@ -78,8 +79,7 @@ def open_network(estimator: Any, X: Any, y: Any, sample_weight: Any, *, classes:
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not (weight > 0).sum() >= 2:
         raise ValueError("fewer than two rows have a positive sample weight; give more rows, or weights above 0")
-    columns = tuple(map(str, getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])))
-    opened = Opened(X, y, weight, labels, columns, single, device_of(estimator.device))
+    opened = Opened(X, y, weight, labels, columns, single, device_of(estimator.device), encoding)
     factory = factory_of(estimator, X.shape[1], opened.n_outputs)
     seed = seed_of(estimator.random_state)
     some = np.flatnonzero(weight > 0)
@@ -87,65 +87,22 @@ def open_network(estimator: Any, X: Any, y: Any, sample_weight: Any, *, classes:
     module = made(factory, seed).to(opened.device)
     checked_output(module, sample, opened.n_outputs)
     exempt = exempt_names(module, estimator.exempt, sample)
-    schedule = Schedule(epochs, batch_size, seed, PATIENCE if estimator.early_stopping else 0)
+    patience = PATIENCE if estimator.early_stopping else 0
+    schedule = Schedule(epochs, batch_size, seed, patience, course_of(estimator.schedule))
     judge = Judge(X, given, labels, None if sample_weight is None else weight)
     facts = facts_of(estimator, opened, None if sample_weight is None else weight > 0)
     return NetworkProblem(
-        estimator, opened, factory, settings, schedule, exempt, judge, facts, bool(estimator.early_stopping)
-    )
-
-
-def validated(estimator: Any, X: Any, y: Any, *, classes: bool) -> tuple[Array, NDArray[Any]]:
-    """Rows of finite numbers and their targets.
-
-    Raises
-    ------
-    ValueError
-        What is wrong with them, and the place of the first value that is no finite number.
-    """
-    if isinstance(X, Encoded):
-        made = [one.name for one in X.plan if one.kind in ("category", "date", "text")]
-        which = f", and {made[0]!r} is not" if made else ""
-        raise ValueError(
-            f"a network takes columns of numbers without gaps{which}: encode text, dates and gaps first, or tune "
-            "wd.LinearRegression or wd.LogisticRegression, for which it is done"
-        )
-    values = np.asarray(y) if y is not None else np.zeros(0)
-    if values.dtype.kind == "f":
-        _check_finite(values, "y", lambda column: f" of target {column}" if values.shape[-1] > 1 else "")
-    X, y = validate_data(
         estimator,
-        X,
-        y,
-        dtype=np.float64,
-        ensure_all_finite=False,
-        multi_output=not classes,
-        y_numeric=not classes,
-        ensure_min_samples=2,
+        opened,
+        factory,
+        settings,
+        schedule,
+        exempt,
+        judge,
+        facts,
+        bool(estimator.early_stopping),
+        centre=centre_of(estimator.centre, module),
     )
-    _check_inputs(estimator, X)
-    return X, y
-
-
-def _check_inputs(estimator: Any, X: Array) -> None:
-    """Refuse inputs that are no finite numbers."""
-    names = getattr(estimator, "feature_names_in_", None)
-    _check_finite(X, "X", lambda column: f", column {column}" if names is None else f", column {names[column]!r}")
-
-
-def _check_finite(values: NDArray[Any], name: str, of: Callable[[int], str]) -> None:
-    """Refuse values (n,) or (n, c) that are no finite numbers; ``of`` names a column."""
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return
-    place = np.argwhere(bad)[0].tolist()
-    found = values[tuple(place)]
-    what = "NaN" if np.isnan(found) else f"infinity or a value too large for dtype({values.dtype.name!r})"
-    more = int(bad.sum()) - 1
-    others = f" and {more:,} more place{'s' if more > 1 else ''}" if more else ""
-    column = of(place[1]) if len(place) == 2 else ""
-    remedy = "drop these rows, or fill the gaps in" if name == "X" else "drop these rows, or give them a value"
-    raise ValueError(f"Input {name} contains {what}. It is in row {place[0]}{column}{others}; {remedy}")
 
 
 def facts_of(estimator: Any, opened: Opened, positive: NDArray[np.bool_] | None) -> Facts:
@@ -226,7 +183,5 @@ def predicted(estimator: Any, X: Any) -> Array:
     """Outputs (n, k) of a fitted estimator in float64, in the units of the targets."""
     from weightdecay.neural.network.split import evaluated
 
-    X = validate_data(estimator, X, dtype=np.float64, reset=False, ensure_all_finite=False)
-    _check_inputs(estimator, X)
-    found = estimator.scales_
+    X, found = validated_rows(estimator, X), estimator.scales_
     return np.asarray(found.outputs(evaluated(estimator.module_, torch.as_tensor(found.inputs(X)))))

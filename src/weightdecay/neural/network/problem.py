@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,15 +16,19 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from torch import nn
 
 from weightdecay.neural.network.architecture import Factory
+from weightdecay.neural.network.curves import Curves, training_of
+from weightdecay.neural.network.measured import Fixed, Free, Limit, limit_at_zero, normalised_names
 from weightdecay.neural.network.memory import afforded
 from weightdecay.neural.network.opened import Opened, Scales
 from weightdecay.neural.network.split import CONSTANT, DIVERGED, NetworkSplit, evaluated
 from weightdecay.neural.network.told import Log
 from weightdecay.neural.population.optimisers import Settings
-from weightdecay.neural.population.training import Members, Schedule, Task, Trained, made
+from weightdecay.neural.population.schedules import mean_factor
+from weightdecay.neural.population.training import Centre, Members, Schedule, Task, Trained, made
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.history import History
+from weightdecay.records.training import Training
 from weightdecay.tuning.folds import Folds, for_every_class, natural_count
 from weightdecay.tuning.progress import Progress
 from weightdecay.tuning.protocol import Facts, Scorer
@@ -38,6 +43,8 @@ Index = NDArray[np.intp]
 MANY_ROWS, HELD_OUT = 10_000, 0.2
 # Share of the training rows kept aside for early stopping, and epochs without a gain that stop a member.
 ASIDE, PATIENCE = 0.1, 10
+# Rows on which it is measured what the parameters of a module are.
+SAMPLE = 64
 # Decades of ηλT, T steps at the learning rate η, of whose weights decay takes the share 1 − e^(−ηλT): nothing to all.
 SPAN = (-3.0, 1.5)
 
@@ -90,6 +97,8 @@ class NetworkProblem:
         Where other settings are tuned beside this one.
     log : Log
         What training had to say.
+    centre : "initial", dict of str to Tensor, or None
+        What decayed parameters are pulled to; None is 0.
     """
 
     shell: Shell
@@ -102,9 +111,10 @@ class NetworkProblem:
     facts_: Facts
     early: bool = False
     progress: Progress | None = field(default=None, repr=False)
-    curves: dict[float, list[Array]] = field(default_factory=dict, repr=False)
+    curves: Curves = field(default_factory=Curves, repr=False)
     seat: Seat | None = field(default=None, repr=False)
     log: Log = field(default_factory=Log, repr=False)
+    centre: Centre = field(default=None, repr=False)
 
     def facts(self) -> Facts:
         """What is known of the data."""
@@ -128,7 +138,8 @@ class NetworkProblem:
     def candidates(self) -> Array:
         """A half-decade lattice of λ over which decay takes from next to nothing of the weights to all in a run."""
         rate = 1.0 if self.settings.form == "independent" else float(self.shell.learning_rate)
-        low, high = (np.log10(1.0 / (rate * self.steps)) + one for one in SPAN)
+        elapsed = rate * self.steps * mean_factor(self.schedule.course)
+        low, high = (np.log10(1.0 / elapsed) + one for one in SPAN)
         # A step that took more than all of a weight would turn its sign.
         high = min(high, np.log10(0.5 / rate))
         return np.asarray(10.0 ** (np.arange(np.floor(2 * low), np.floor(2 * high) + 1) / 2))
@@ -156,43 +167,96 @@ class NetworkProblem:
         """Probability after every hidden layer."""
         return float(self.shell.dropout)
 
+    @cached_property
+    def normalised(self) -> frozenset[str]:
+        """Parameters that feed a normalisation, measured where the form asks for them."""
+        if not self.settings.place.normalised_only:
+            return frozenset()
+        return normalised_names(made(self.factory, self.schedule.seed).to(self.opened.device), self._sample)
+
+    @cached_property
+    def limit(self) -> Limit:
+        """What infinite decay leaves of the network without training; None where what is exempt is to be trained."""
+        if self.centre is not None:
+            return None
+        return limit_at_zero(lambda: made(self.factory, self.schedule.seed), self.exempt, self._sample)
+
+    @property
+    def _sample(self) -> torch.Tensor:
+        """Inputs of some rows."""
+        every = np.flatnonzero(self.opened.weight > 0)
+        return self.opened.rows(every[:SAMPLE], self.opened.scales(every)).x
+
+    def constant(self, train: Index, scales: Scales) -> Array | None:
+        """Outputs (k,) at infinite decay, in the units of the targets, where they are the same for all rows."""
+        match self.limit:
+            case Free():
+                return self.opened.constant(train)
+            case Fixed(outputs):
+                return scales.outputs(outputs)
+        return None
+
     def members(self, decays: Array) -> Members:
         """One for every decay."""
         kind, device = torch.float32, self.opened.device
         rate = torch.full((len(decays),), float(self.shell.learning_rate), dtype=kind, device=device)
-        return Members(torch.as_tensor(decays, dtype=kind, device=device), rate)
+        return Members(torch.as_tensor(decays, dtype=kind, device=device), rate, seed=self.schedule.seed)
 
     def joined(self, asked: Sequence[tuple[NetworkProblem, Array]]) -> Members:
-        """One for every decay of several settings, each at its own learning rate and dropout."""
+        """One for every decay of several settings of one seed, each at its own learning rate and dropout."""
         each = [problem.members(decays) for problem, decays in asked]
         rates = np.repeat([problem.dropout for problem, _ in asked], [len(decays) for _, decays in asked])
         decay, rate = torch.cat([one.decay for one in each]), torch.cat([one.rate for one in each])
         alike = len(np.unique(rates)) == 1
-        return Members(decay, rate, None if alike else torch.as_tensor(rates, dtype=decay.dtype, device=decay.device))
+        dropout = None if alike else torch.as_tensor(rates, dtype=decay.dtype, device=decay.device)
+        return Members(decay, rate, dropout, self.schedule.seed)
 
-    def task(self, train: Index, scales: Scales, test: Index | None = None) -> Task:
-        """Training on some rows, of which a tenth is kept aside where members stop early, looked at on others."""
+    def task(self, train: Index, scales: Scales, test: Index | None = None, like: Task | None = None) -> Task:
+        """Training on some rows, of which a tenth is kept aside where members stop early, looked at on others.
+
+        Rows are those of a task like this one, of another setting, where none depend on the seed.
+        """
         aside = None
         if self.early:
             order = np.random.default_rng(self.schedule.seed).permutation(len(train))
             cut = max(1, round(ASIDE * len(train)))
             aside, train = train[np.sort(order[:cut])], train[np.sort(order[cut:])]
+        if like is not None and not self.early:
+            return replace(
+                like,
+                factory=self.factory,
+                exempt=lambda module: self.exempt,
+                normalised=self.normalised,
+                centre=self.centre,
+            )
         rows = self.opened.rows(train, scales)
         kept = None if aside is None else self.opened.rows(aside, scales)
         held_out = None if test is None else self.opened.rows(test, scales)
-        return Task(self.factory, rows, held_out, kept, self.opened.objective, lambda module: self.exempt)
+        return Task(
+            self.factory,
+            rows,
+            held_out,
+            kept,
+            self.opened.objective,
+            lambda module: self.exempt,
+            self.normalised,
+            self.centre,
+        )
 
     def history(self, decay: float, portion: Trained | None) -> History | None:
         """How the only member of a portion was trained, beside held-out losses where folds were trained before."""
         if portion is None:
             return None
         training = portion.training[:, 0].cpu().numpy().astype(np.float64)
-        curves = [one for one in self.curves.get(decay, []) if len(one) == len(training)]
-        held_out = np.mean(curves, axis=0) if curves else np.zeros(0)
+        held_out = self.curves.beside(decay, len(training))
         norms = portion.norms[:, 0].cpu().numpy().astype(np.float64)
         lost = bool(portion.diverged[0])
         message = f"{len(training) - 1} epochs of {self.settings.kind}" + (", which diverged" if lost else "")
         return History(decay, norms, training, not lost, message, portion.names, held_out, "norm of the layer")
+
+    def training(self, decays: Array) -> Training | None:
+        """How the networks of the folds were trained, with the histories of some decays."""
+        return training_of(self, decays)
 
     def module(self, portion: Trained, member: int) -> nn.Module:
         """A member in float64, on the processor."""
@@ -203,18 +267,19 @@ class NetworkProblem:
         """Networks trained on all rows, one for every decay."""
         every = np.flatnonzero(self.opened.weight > 0)
         scales = self.opened.scales(every)
-        finite = np.array([one for one in decays if np.isfinite(one)])
+        constant = self.constant(every, scales) if np.isinf(decays).any() else None
+        trained = np.array([one for one in decays if np.isfinite(one) or constant is None])
         portions: list[Trained] = []
-        if len(finite):
-            work = [(self.task(every, scales), self.members(finite))]
+        if len(trained):
+            work = [(self.task(every, scales), self.members(trained))]
             (portions,), held = afforded(work, self.settings, self.schedule)
-            self.log.note(len(finite), held)
+            self.log.note(len(trained), held)
             self.log.ways.update(one.way for one in portions)
         modules = iter([(self.module(one, m), one) for one in portions for m in range(len(one.rows))])
         found = []
         for decay in decays:
-            if np.isinf(decay):
-                found.append(Result(Constant(self.opened.constant(every), scales), scales, None))
+            if np.isinf(decay) and constant is not None:
+                found.append(Result(Constant(constant, scales), scales, None))
             else:
                 module, portion = next(modules)
                 found.append(Result(module, scales, portion))

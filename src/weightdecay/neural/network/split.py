@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from weightdecay.neural.network.memory import afforded
 from weightdecay.neural.network.opened import Scales
-from weightdecay.neural.population.training import Trained
+from weightdecay.neural.population.training import Members, Task, Trained
 from weightdecay.records.held_out import HeldOut
 from weightdecay.tuning.folds import Folds
 from weightdecay.tuning.progress import Progress, Silent
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+# Steps of training that a listener is told of at most.
+STEPS = 1000
 DIVERGED, CONSTANT = "diverged", "constant"
 
 
@@ -85,24 +87,27 @@ class NetworkSplit:
         return from_folds(decays, loss, weight, self.folds.repeat, status, among=among)
 
     def _new(self, decays: Array) -> Array:
-        """Finite decays that are yet to be trained."""
+        """Decays that are yet to be trained: those that leave no constant."""
         if not self.known:
-            pairs = list(self.folds.splits())
-            self.known.extend(Fold(train, test, self.problem.opened.scales(train)) for train, test in pairs)
+            opened, learned = self.problem.opened, self.problem.opened.learned(self.folds)
+            pairs = zip(self.folds.splits(), learned, strict=True)
+            self.known.extend(Fold(train, test, opened.scales(train, one)) for (train, test), one in pairs)
         new = np.array([one for one in np.unique(decays) if one not in self.known[0].outputs])
+        if not np.isinf(new).any():
+            return np.asarray(new, dtype=np.float64)
         for fold in self.known:
-            if np.isinf(new).any():
-                constant = self.problem.opened.constant(fold.train)
+            constant = self.problem.constant(fold.train, fold.scales)
+            if constant is not None:
                 fold.outputs[np.inf] = np.repeat(constant[None], len(fold.test), axis=0)
                 fold.status[np.inf] = CONSTANT
-        return np.asarray(new[np.isfinite(new)], dtype=np.float64)
+        return np.asarray([one for one in new if one not in self.known[0].outputs], dtype=np.float64)
 
     def keep(self, fold: Fold, decays: Array, trained: Sequence[tuple[Trained, int]]) -> None:
         """Take down outputs of members on a fold's test rows, in float64, and how training went."""
         x = torch.as_tensor(fold.scales.inputs(self.problem.opened.X[fold.test]))
+        weight = float(self.problem.opened.weight[fold.test].sum())
         for decay, (portion, member) in zip(decays.tolist(), trained, strict=True):
-            curve = portion.held_out[:, member].cpu().numpy().astype(np.float64)
-            self.problem.curves.setdefault(decay, []).append(curve)
+            self.problem.curves.keep(self.folds, weight, decay, (portion, member))
             if bool(portion.diverged[member]):
                 fold.outputs[decay] = np.full((len(fold.test), self.problem.opened.n_outputs), np.nan)
                 fold.status[decay] = DIVERGED
@@ -117,27 +122,23 @@ def train_together(asked: Sequence[tuple[NetworkSplit, Array]], progress: Progre
     Parameters
     ----------
     asked : sequence of (NetworkSplit, ndarray of shape (L,))
-        Settings that differ by learning rate and dropout alone, and the decays that each is to know.
+        Settings that differ by learning rate, dropout and seed alone, and the decays that each is to know.
     progress : Progress
-        Told of every network as one step.
+        Told of every epoch of a network as one step, of very many as a thousandth of them.
     """
     problems, folds = [split.problem for split, _ in asked], asked[0][0].known
-    # Its module has every layer that some other has; where nothing is dropped, such a layer does nothing.
-    lead = max(problems, key=lambda one: one.dropout)
     blocks = _blocks(asked)
-    members = [lead.joined([(split.problem, decays) for split, decays in block]) for block in blocks]
-    total = len(folds) * sum(map(len, members))
-    progress.start(total, f"training {total:,} networks, {asked[0][0].folds.text}")
-    seen = [0]
-
-    def told(done: int) -> None:
-        for _ in range(done - seen[0]):
-            progress.advance()
-        seen[0] = max(done, seen[0])
-
-    tasks = [lead.task(fold.train, fold.scales, fold.test) for fold in folds]
-    work = [(task, own) for own in members for task in tasks]
-    found, held = afforded(work, lead.settings, lead.schedule, told)
+    work: list[tuple[Task, Members]] = []
+    for block in blocks:
+        # Its module has every layer that some other has; where nothing is dropped, such a layer does nothing.
+        lead = max((split.problem for split, _ in block), key=lambda one: one.dropout)
+        own, first = lead.joined([(split.problem, decays) for split, decays in block]), [one for one, _ in work]
+        for number, fold in enumerate(folds):
+            like = first[number] if first else None
+            work.append((lead.task(fold.train, fold.scales, fold.test, like), own))
+    total, schedule = sum(len(own) for _, own in work), problems[0].schedule
+    told = _heard(progress, total * schedule.epochs, f"training {total:,} networks, {asked[0][0].folds.text}")
+    found, held = afforded(work, problems[0].settings, schedule, told)
     for (block, number), portions in zip(product(blocks, range(len(folds))), found, strict=True):
         each, start = [(one, member) for one in portions for member in range(len(one.rows))], 0
         for split, decays in block:
@@ -148,17 +149,32 @@ def train_together(asked: Sequence[tuple[NetworkSplit, Array]], progress: Progre
         problem.log.ways.update(one.way for portions in found for one in portions)
 
 
+def _heard(progress: Progress, total: int, text: str) -> Callable[[int], None]:
+    """What is to be told how much of a total is done, and tells a listener in steps of which there are not too many."""
+    steps, seen = min(total, STEPS), 0
+    progress.start(steps, text)
+
+    def told(done: int) -> None:
+        nonlocal seen
+        while seen < done * steps // total:
+            seen += 1
+            progress.advance()
+
+    return told
+
+
 def _blocks(asked: Sequence[tuple[NetworkSplit, Array]]) -> list[list[tuple[NetworkSplit, Array]]]:
     """Settings whose members may be in one portion, those with most members first.
 
-    A card takes all. On a processor, where portions are small anyway, those of one learning rate have the optimiser's
-    fused kernel, as each setting has on its own: its numbers are then the same to the last digit.
+    Members of one portion see the same batches: those of one seed. A card takes all of them. On a processor, where
+    portions are small anyway, those of one learning rate have the optimiser's fused kernel, as each setting has on its
+    own: its numbers are then the same to the last digit.
     """
-    if asked[0][0].problem.opened.device.type != "cpu":
-        return [list(asked)]
-    found: dict[float, list[tuple[NetworkSplit, Array]]] = {}
+    card = asked[0][0].problem.opened.device.type != "cpu"
+    found: dict[tuple[int, float], list[tuple[NetworkSplit, Array]]] = {}
     for split, decays in asked:
-        found.setdefault(float(split.problem.shell.learning_rate), []).append((split, decays))
+        rate = 0.0 if card else float(split.problem.shell.learning_rate)
+        found.setdefault((split.problem.schedule.seed, rate), []).append((split, decays))
     return sorted(found.values(), key=lambda block: -sum(len(decays) for _, decays in block))
 
 

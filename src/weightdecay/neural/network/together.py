@@ -1,4 +1,4 @@
-"""Together: settings that differ by learning rate and dropout alone, trained as members of one population."""
+"""Together: settings that differ by learning rate, dropout and seed alone, trained as members of one population."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 # What members of one population may differ in, besides their decay.
-OWN = ("learning_rate", "dropout")
+OWN = ("learning_rate", "dropout", "random_state")
 
 
 @final

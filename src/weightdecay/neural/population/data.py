@@ -26,6 +26,10 @@ class Rows:
         """Some of them."""
         return Rows(self.x[index], self.target[index], self.weight[index])
 
+    def part(self, where: slice) -> Rows:
+        """Those that stand together."""
+        return Rows(self.x[where], self.target[where], self.weight[where])
+
 
 def batches(rows: Rows, size: int, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Batches of an epoch in random order: inputs, targets, and each row's share of the batch's mean loss.

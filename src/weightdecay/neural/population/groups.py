@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeAlias
 
 import torch
 
@@ -26,6 +27,13 @@ COPIES = 4
 TAKEN = 0.5
 
 
+Job: TypeAlias = "tuple[int, Task, Members]"
+
+
+class _Halted(Exception):  # noqa: N818 - nothing is wrong
+    """Others have failed, or been interrupted: what a portion would give is not wanted any more."""
+
+
 def trained(
     work: Sequence[tuple[Task, Members]],
     settings: Settings,
@@ -37,9 +45,10 @@ def trained(
     Parameters
     ----------
     work : sequence of (Task, Members)
-        Tasks that differ by their rows, such as folds.
+        Tasks that differ by their rows, such as folds; of members with several seeds one for each.
     told : callable of int, optional
-        Told how many members are done whenever some are.
+        Told after every epoch of a portion how many epochs of single members are done, in the thread of the caller;
+        whatever it raises, and an interrupt, ends all portions after the epoch that they are in.
     """
     device = work[0][0].train.x.device
     beside = device.type == "cpu" and on_its_own(work[0][0], schedule.seed)
@@ -53,27 +62,62 @@ def trained(
         for place, (task, members) in enumerate(work)
         for start in range(0, len(members), size)
     ]
-    done, lock = [0], threading.Lock()
+    done = 0
 
-    def one(job: tuple[int, Task, Members]) -> Trained:
-        found = train(job[1], job[2], settings, schedule)
-        with lock:
-            done[0] += len(job[2])
-            if told is not None:
-                told(done[0])
-        return found
+    def heard(epochs: int) -> None:
+        nonlocal done
+        done += epochs
+        if told is not None:
+            told(done)
 
-    found: list[list[Trained]] = [[] for _ in work]
+    def one(job: Job, heard: Callable[[int], None]) -> Trained:
+        return train(job[1], job[2], settings, schedule, heard)
+
     workers = min(workers, len(jobs))
-    if workers < 2:
-        results: Iterator[Trained] = map(one, jobs)
-        for job, result in zip(jobs, results, strict=True):
-            found[job[0]].append(result)
-        return found
-    with _one_core_each(), ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool:
-        for job, result in zip(jobs, pool.map(one, jobs), strict=True):
-            found[job[0]].append(result)
+    results = [one(job, heard) for job in jobs] if workers < 2 else _dealt_out(jobs, one, heard, workers)
+    found: list[list[Trained]] = [[] for _ in work]
+    for job, result in zip(jobs, results, strict=True):
+        found[job[0]].append(result)
     return found
+
+
+def _dealt_out(
+    jobs: Sequence[Job],
+    one: Callable[[Job, Callable[[int], None]], Trained],
+    heard: Callable[[int], None],
+    workers: int,
+) -> list[Trained]:
+    """What becomes of jobs on threads that send news to this one."""
+    news: SimpleQueue[tuple[int, int | None]] = SimpleQueue()
+    stop = threading.Event()
+
+    def worked(place: int) -> Trained:
+        def sent(epochs: int) -> None:
+            if stop.is_set():
+                raise _Halted
+            news.put((place, epochs))
+
+        try:
+            return one(jobs[place], sent)
+        finally:
+            news.put((place, None))
+
+    with _one_core_each(), ThreadPoolExecutor(workers, initializer=lambda: torch.set_num_threads(1)) as pool:
+        futures = [pool.submit(worked, place) for place in range(len(jobs))]
+        left = len(jobs)
+        try:
+            while left:
+                place, epochs = news.get()
+                if epochs is None:
+                    left -= 1
+                    futures[place].result()  # raises what ended it
+                else:
+                    heard(epochs)
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
 
 
 def portion(task: Task, members: Members, schedule: Schedule, device: Any) -> int:
@@ -85,6 +129,8 @@ def portion(task: Task, members: Members, schedule: Schedule, device: Any) -> in
     each = members.decay.element_size() * (COPIES * numbers + activations)
     if device.type == "cpu":
         return max(4, min(len(members), CACHE // max(1, each)))
+    if device.type != "cuda":
+        return len(members)
     free, _ = torch.cuda.mem_get_info(device)
     return max(1, min(len(members), int(TAKEN * free) // max(1, each)))
 

@@ -29,6 +29,11 @@ class Pass:
 class Kernel(Protocol):
     """One layer of all members."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it does the same operations in every step, and looks at no number in between."""
+        ...
+
     def forward(self, x: Tensor, how: Pass) -> Tensor:
         """Outputs (M, B, …) of inputs (M or 1, B, …)."""
         ...
@@ -41,6 +46,8 @@ class Kernel(Protocol):
 @final
 class Linear:
     """x Wᵀ + b, two or three products for all members."""
+
+    repeats = True
 
     def __init__(self, weight: Tensor, bias: Tensor | None, into: tuple[Tensor, Tensor | None]) -> None:
         self.weight, self.bias, self.into = weight, bias, into
@@ -70,6 +77,8 @@ class Linear:
 class Pointwise:
     """A function of every number, and its derivative from what it was given and what it gave."""
 
+    repeats = True
+
     def __init__(self, function: Callable[[Tensor], Tensor], back: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         self.function, self.back = function, back
         self.kept: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
@@ -93,13 +102,15 @@ class Dropout:
     """
 
     def __init__(self, rate: Tensor) -> None:
-        self.rate = rate
+        self.rate, self.drops = rate, bool(rate.any())
+        # What it draws comes from the processor.
+        self.repeats = not self.drops
         self.mask: Tensor | None = None
 
     def forward(self, x: Tensor, how: Pass) -> Tensor:
         """Of the shape of x."""
         self.mask = None
-        if not how.training or not bool(self.rate.any()):
+        if not how.training or not self.drops:
             return x
         # On the processor, wherever x is: a card draws other numbers.
         drawn = torch.rand(x.shape[1:], generator=how.generator, dtype=x.dtype).to(x.device)
@@ -115,6 +126,8 @@ class Dropout:
 @final
 class Reshaped:
     """The same numbers in another shape."""
+
+    repeats = True
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         self.function = function
@@ -135,9 +148,14 @@ class Differentiated:
     """A function of inputs (M, B, …) and parameters (M, …) whose gradients are found by automatic differentiation."""
 
     def __init__(
-        self, function: Callable[..., Tensor], parameters: Mapping[str, Tensor], into: Mapping[str, Tensor]
+        self,
+        function: Callable[..., Tensor],
+        parameters: Mapping[str, Tensor],
+        into: Mapping[str, Tensor],
+        *,
+        repeats: bool = True,
     ) -> None:
-        self.function, self.parameters, self.into = function, parameters, into
+        self.function, self.parameters, self.into, self.repeats = function, parameters, into, repeats
         self.leaves: list[Tensor] = []
         self.y = torch.empty(0)
 

@@ -42,11 +42,14 @@ class Layout:
         P.
     decayed : int
         Numbers that are decayed: the first ones.
+    normalised : int
+        Those of them that belong to normalised layers: the first ones of all.
     """
 
     slots: tuple[Slot, ...]
     size: int
     decayed: int
+    normalised: int = 0
 
     def view(self, rows: Tensor, name: str) -> Tensor:
         """A parameter of all members, (M, …), as a view of rows (M, P)."""
@@ -72,19 +75,23 @@ class Layout:
                 parameters[slot.name].copy_(row[slot.start : slot.start + slot.size].view(slot.shape))
 
 
-def layout_of(module: nn.Module, exempt: Collection[str]) -> Layout:
-    """The layout of a module's trainable parameters; those named in ``exempt`` come last.
+def layout_of(module: nn.Module, exempt: Collection[str], normalised: Collection[str] = ()) -> Layout:
+    """The layout of a module's trainable parameters; those named in ``exempt`` come last, ``normalised`` ones first.
 
     A parameter that two modules share has one slot, under its first name.
     """
     named = [(name, one) for name, one in module.named_parameters() if one.requires_grad]
-    ordered = [pair for pair in named if pair[0] not in exempt] + [pair for pair in named if pair[0] in exempt]
-    slots, start, decayed = [], 0, 0
-    for name, parameter in ordered:
-        slots.append(Slot(name, parameter.shape, start))
-        start += parameter.numel()
-        decayed = decayed if name in exempt else start
-    return Layout(tuple(slots), start, decayed)
+    slots: list[Slot] = []
+    ends = []
+    for portion in (
+        [pair for pair in named if pair[0] not in exempt and pair[0] in normalised],
+        [pair for pair in named if pair[0] not in exempt and pair[0] not in normalised],
+        [pair for pair in named if pair[0] in exempt],
+    ):
+        for name, parameter in portion:
+            slots.append(Slot(name, parameter.shape, slots[-1].start + slots[-1].size if slots else 0))
+        ends.append(slots[-1].start + slots[-1].size if slots else 0)
+    return Layout(tuple(slots), ends[2], ends[1], ends[0])
 
 
 def stacked(layout: Layout, modules: Sequence[nn.Module]) -> Tensor:

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, final
 
 import torch
@@ -30,6 +31,16 @@ class Network(Protocol):
         """How it is computed, in a word or two."""
         ...
 
+    @property
+    def tried(self) -> bool:
+        """Whether the first step tells if the module can be computed so."""
+        ...
+
+    @property
+    def repeats(self) -> bool:
+        """Whether every step on rows of one shape is the same operations, with nothing drawn or decided in between."""
+        ...
+
     def step(self, x: Tensor, target: Tensor, share: Tensor) -> Tensor:
         """Losses Σ share · loss (M,) on a batch (B, …), with their gradients in G."""
         ...
@@ -47,7 +58,7 @@ class Network(Protocol):
 class Chain:
     """Kernels one after another."""
 
-    way = "batched kernels"
+    way, tried = "batched kernels", False
 
     def __init__(
         self, layers: Sequence[Kernel], objective: Objective, buffers: dict[str, Tensor], generator: torch.Generator
@@ -57,6 +68,7 @@ class Chain:
             isinstance(one, Linear) or (isinstance(one, Differentiated) and bool(one.parameters)) for one in layers
         ]
         self.first = learns.index(True)
+        self.repeats = all(one.repeats for one in layers)
 
     def step(self, x: Tensor, target: Tensor, share: Tensor) -> Tensor:
         """Forward through all layers and back."""
@@ -109,7 +121,8 @@ def chain(
         state = {name: one.repeat(len(rows[0]), *[1] * one.ndim) for name, one in leaf.named_buffers(recurse=False)}
         buffers.update({f"{prefix}{name}": one for name, one in state.items()})
         given = {name: values[full] for name, full in own.items()}, {name: into[full] for name, full in own.items()}
-        kernel = _kernel(leaf, given, state, rates)
+        own_rates = rows[0].new_full((1,), leaf.p) if rates is None and isinstance(leaf, nn.Dropout) else rates
+        kernel = _kernel(leaf, given, state, own_rates)
         if kernel is None:
             return None
         found.append(kernel)
@@ -138,12 +151,11 @@ def _kernel(
 ) -> Kernel | None:
     """The kernel of one layer. Subclasses may do something else, so that types are compared."""
     kind, (values, into) = type(leaf), given
-    members = len(next(iter(values.values()))) if values else 1
     if kind is nn.Linear:
         return Linear(values["weight"], values.get("bias"), (into["weight"], into.get("bias")))
     if kind is nn.Dropout:
-        assert isinstance(leaf, nn.Dropout)
-        return Dropout(torch.full((members,), leaf.p) if rates is None else rates)
+        assert rates is not None
+        return Dropout(rates)
     if kind in (nn.Identity, nn.Flatten, nn.Unflatten):
         return Reshaped(_shaped(leaf))
     function: Callable[..., Tensor] | None = None
@@ -159,7 +171,7 @@ def _kernel(
     elif kind in ROWWISE:
         function = kernels.folded(leaf)
     if function is not None:
-        return Differentiated(function, values, into)
+        return Differentiated(function, values, into, repeats=getattr(leaf, "momentum", 0.0) is not None)
     return kernels.pointwise(leaf) if kind.__module__.startswith("torch.nn.modules.activation") else None
 
 
@@ -175,11 +187,23 @@ def _shaped(leaf: nn.Module) -> Callable[[Tensor], Tensor]:
     return lambda x: x
 
 
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Random numbers of the processor, and of a card in use, from a seed; afterwards they are as they were."""
+    cards = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cards):
+        torch.default_generator.manual_seed(seed)
+        for card in cards:
+            with torch.cuda.device(card):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
 @final
 class Mapped:
     """One member's loss, differentiated and vectorised over the members by ``torch.func``."""
 
-    way = "torch.func"
+    way, tried, repeats = "torch.func", True, False
 
     def __init__(
         self, module: nn.Module, rows: tuple[Tensor, Tensor], layout: Layout, objective: Objective, generator: Any
@@ -206,8 +230,7 @@ class Mapped:
     def step(self, x: Tensor, target: Tensor, share: Tensor) -> Tensor:
         """Losses and gradients of all members."""
         self.module.train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator)))
+        with seeded(int(torch.randint(2**62, (1,), generator=self.generator)), x.device):
             gradients, (losses, buffers) = self.back(self.values, self.buffers, x, target, share)
         self.buffers = buffers
         for name, gradient in gradients.items():
@@ -229,7 +252,7 @@ class Mapped:
 class Looped:
     """One member after another: for modules that nothing else can do with."""
 
-    way = "one by one"
+    way, tried, repeats = "one by one", False, False
 
     def __init__(
         self, module: nn.Module, rows: tuple[Tensor, Tensor], layout: Layout, objective: Objective, generator: Any
@@ -249,9 +272,8 @@ class Looped:
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
         parameters = dict(self.module.named_parameters())
         losses = []
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            for member in range(len(self.rows[0])):
-                torch.manual_seed(seed)
+        for member in range(len(self.rows[0])):
+            with seeded(seed, x.device), torch.enable_grad():
                 self._into(member)
                 self.module.zero_grad()
                 loss = (self.objective.rows(self.module(x)[None], target) * share).sum()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Literal, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 
+from weightdecay.neural.population.captured import Captured, Step
 from weightdecay.neural.population.data import Rows, batches
 from weightdecay.neural.population.layout import Layout, layout_of
 from weightdecay.neural.population.networks import Chain, Looped, Mapped, Network, chain
 from weightdecay.neural.population.objectives import Objective
-from weightdecay.neural.population.optimisers import Optimiser, Settings
+from weightdecay.neural.population.optimisers import Moment, Optimiser, Settings
+from weightdecay.neural.population.schedules import Course, factor_at
+
+# What decayed weights are pulled to: 0, where they start, or tensors by name, 0 for those that are not named.
+Centre: TypeAlias = "Literal['initial'] | Mapping[str, Tensor] | None"
 
 # Outputs of held-out rows that are formed at a time.
 OUTPUTS = 2**22
@@ -34,14 +39,17 @@ class Members:
     Parameters
     ----------
     decay, rate : Tensor of shape (M,)
-        λ and learning rate.
+        λ, infinite where decayed weights are to stay at their centre, and peak learning rate.
     dropout : Tensor of shape (M,) or None
         Probabilities in place of the module's own.
+    seed : int or None
+        Of the initial weights and batches of all of them, in place of the schedule's.
     """
 
     decay: Tensor
     rate: Tensor
     dropout: Tensor | None = None
+    seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.decay)
@@ -49,7 +57,7 @@ class Members:
     def part(self, where: slice) -> Members:
         """Some of them."""
         dropout = None if self.dropout is None else self.dropout[where]
-        return Members(self.decay[where], self.rate[where], dropout)
+        return Members(self.decay[where], self.rate[where], dropout, self.seed)
 
 
 @final
@@ -62,12 +70,15 @@ class Schedule:
     epochs, batch_size, seed : int
     patience : int
         Epochs without a lower loss of the rows kept aside after which a member stops; 0 for none.
+    course : callable or None
+        From the elapsed share of all epochs to η_t/η_peak; None is 1.
     """
 
     epochs: int
     batch_size: int
     seed: int
     patience: int = 0
+    course: Course | None = None
 
 
 @final
@@ -87,6 +98,10 @@ class Task:
     objective : Objective
     exempt : callable
         Names of the parameters of a module that are not decayed.
+    normalised : frozenset of str
+        Names of those that feed a normalisation, which one form treats in its own way.
+    centre : "initial", dict of str to Tensor, or None
+        What decayed parameters are pulled to, by name; 0 where it has no name.
     """
 
     factory: Callable[[], nn.Module]
@@ -95,12 +110,18 @@ class Task:
     aside: Rows | None
     objective: Objective
     exempt: Callable[[nn.Module], frozenset[str]]
+    normalised: frozenset[str] = frozenset()
+    centre: Centre = None
+
+    def layout(self, module: nn.Module) -> Layout:
+        """Where the parameters of a module stand in a row."""
+        return layout_of(module, self.exempt(module), self.normalised)
 
 
 @final
 @dataclass(eq=False)
 class Trained:
-    """What became of M members.
+    """What became of M members, on the processor.
 
     Parameters
     ----------
@@ -142,12 +163,27 @@ class Trained:
         return made.eval()
 
 
-def train(task: Task, members: Members, settings: Settings, schedule: Schedule) -> Trained:
-    """Train members that differ by λ, learning rate and dropout."""
+def train(
+    task: Task,
+    members: Members,
+    settings: Settings,
+    schedule: Schedule,
+    told: Callable[[int], None] | None = None,
+) -> Trained:
+    """Train members that differ by λ, learning rate and dropout.
+
+    Parameters
+    ----------
+    told : callable of int, optional
+        Told after every epoch of how many more epochs of single members are done; what it raises ends the training.
+    """
     run = _Run.begun(task, members, settings, schedule)
     for epoch in range(schedule.epochs):
         run.epoch(epoch)
-        if run.stopped.all():
+        over = bool(run.stopped.all())
+        if told is not None:
+            told(len(members) * (schedule.epochs - epoch if over else 1))
+        if over:
             break
     return run.ended()
 
@@ -155,7 +191,8 @@ def train(task: Task, members: Members, settings: Settings, schedule: Schedule) 
 def made(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A fresh module whose initial weights depend on the seed alone; random numbers of others are left as they are."""
     with _MAKING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # That of the processor: `torch.manual_seed` would change the cards' too.
+        torch.default_generator.manual_seed(seed)
         return factory()
 
 
@@ -170,6 +207,20 @@ def network(
     return Mapped(module, rows, layout, objective, generator)
 
 
+def centre_row(centre: Centre, layout: Layout, module: nn.Module) -> Tensor | None:
+    """The centre (P,) of a module in its initial state, on its device and of its type; None where it is 0."""
+    if centre is None:
+        return None
+    row = layout.row(module)
+    if centre == "initial":
+        return row
+    parts = [
+        centre[slot.name].to(row).reshape(-1) if slot.name in centre else row.new_zeros(slot.size)
+        for slot in layout.slots
+    ]
+    return torch.cat(parts)
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory is at its end."""
     said = str(error).lower()
@@ -179,23 +230,24 @@ def out_of_memory(error: BaseException) -> bool:
 def on_its_own(task: Task, seed: int) -> bool:
     """Whether training draws no random numbers that threads share, and may go on beside others."""
     module = made(task.factory, seed)
-    layout = layout_of(module, task.exempt(module))
+    layout = task.layout(module)
     row = layout.row(module)[None]
     return chain(module, (row, torch.zeros_like(row)), layout, None) is not None
 
 
 @dataclass(eq=False)
 class _Run:
-    """Members in training."""
+    """Members in training. What is recorded of them is on the processor."""
 
     task: Task
     members: Members
     schedule: Schedule
-    module: nn.Module
+    seed: int
     layout: Layout
     network: Network
     optimiser: Optimiser
     W: Tensor
+    step: Step
     training: list[Tensor] = field(default_factory=list)
     held_out: list[Tensor] = field(default_factory=list)
     norms: list[Tensor] = field(default_factory=list)
@@ -207,45 +259,41 @@ class _Run:
     @staticmethod
     def begun(task: Task, members: Members, settings: Settings, schedule: Schedule) -> _Run:
         """All at the same weights."""
-        module = made(task.factory, schedule.seed).to(task.train.x.device)
-        kind = members.decay.dtype
-        module = module.to(kind)
-        layout = layout_of(module, task.exempt(module))
-        W = layout.row(module).repeat(len(members), 1)
-        G = torch.zeros_like(W)
-        net = network(module, (W, G), layout, task.objective, members, schedule.seed)
-        try:
-            # What vmap cannot do shows at the first step.
-            kept = W.clone()
-            if isinstance(net, Mapped):
-                net.step(*next(batches(task.train, schedule.batch_size, schedule.seed, 0)))
-                net = network(module, (W, G), layout, task.objective, members, schedule.seed)
-            W.copy_(kept)
-        except RuntimeError as error:
-            if out_of_memory(error):
-                raise
-            generator = torch.Generator().manual_seed(schedule.seed)
-            net = Looped(module, (W, G), layout, task.objective, generator)
-        optimiser = Optimiser((W, G), layout.decayed, (members.decay, members.rate), settings)
-        run = _Run(task, members, schedule, module, layout, net, optimiser, W)
+        seed, M = schedule.seed if members.seed is None else members.seed, len(members)
+        module = made(task.factory, seed).to(task.train.x.device, members.decay.dtype)
+        layout = task.layout(module)
+        W = layout.row(module).repeat(M, 1)
+        rows = W, torch.zeros_like(W)
+        centre = centre_row(task.centre, layout, module)
+        net = _vectorised(module, rows, layout, task, (members, schedule, seed))
+        optimiser = Optimiser(rows, layout, (members.decay, members.rate), settings, centre)
+
+        def step(x: Tensor, target: Tensor, share: Tensor, now: Moment) -> Tensor:
+            losses = net.step(x, target, share)
+            optimiser.step(now)
+            return losses
+
+        whole = Captured(step) if W.device.type == "cuda" and net.repeats else step
+        run = _Run(task, members, schedule, seed, layout, net, optimiser, W, whole)
         run.norms.append(run._norms())
         run.training.append(run._loss(task.train))
         run.held_out.append(run._loss(task.test))
-        M = len(members)
-        run.least, run.since = torch.full((M,), torch.inf), torch.zeros(M)
+        run.least, run.since = torch.full((M,), torch.inf, dtype=torch.float64), torch.zeros(M)
         run.stopped = torch.zeros(M, dtype=torch.bool)
         return run
 
     def epoch(self, number: int) -> None:
         """One pass over the training rows."""
-        total, count = torch.zeros(len(self.members), dtype=torch.float64), 0
+        total, count = torch.zeros(len(self.members), dtype=torch.float64, device=self.W.device), 0
         schedule = self.schedule
+        steps = -(-len(self.task.train) // schedule.batch_size)
         with torch.no_grad():
-            for x, target, share in batches(self.task.train, schedule.batch_size, schedule.seed, number):
-                total += self.network.step(x, target, share).double()
-                self.optimiser.step()
+            for x, target, share in batches(self.task.train, schedule.batch_size, self.seed, number):
+                elapsed = (number * steps + count) / (schedule.epochs * steps)
+                now = self.optimiser.moment(factor_at(schedule.course, elapsed))
+                total += self.step(x, target, share, now).double()
                 count += 1
-        self.training.append(total / max(count, 1))
+        self.training.append((total / max(count, 1)).cpu())
         self.held_out.append(self._loss(self.task.test))
         self.norms.append(self._norms())
         if schedule.patience:
@@ -253,12 +301,12 @@ class _Run:
 
     def _watch(self, loss: Tensor) -> None:
         """Keep the weights of members that have improved, and tell who has not for long."""
-        better = loss < self.least
+        keep = (loss < self.least) & ~self.stopped
         self.best = self.W.clone() if self.best is None else self.best
-        keep = better & ~self.stopped
-        self.best[keep] = self.W[keep]
+        places = keep.nonzero().flatten().to(self.W.device)
+        self.best[places] = self.W[places]
         self.least = torch.where(keep, loss, self.least)
-        self.since = torch.where(keep, torch.zeros_like(self.since), self.since + 1)
+        self.since = torch.where(keep, 0.0, self.since + 1)
         self.stopped |= self.since >= self.schedule.patience
 
     def _loss(self, rows: Rows | None) -> Tensor:
@@ -266,29 +314,31 @@ class _Run:
         M = len(self.members)
         if rows is None or not len(rows):
             return torch.full((M,), torch.nan, dtype=torch.float64)
-        total = torch.zeros(M, dtype=torch.float64)
+        total = torch.zeros(M, dtype=torch.float64, device=self.W.device)
         size = max(1, OUTPUTS // max(1, M * rows.target[0].numel()))
         with torch.no_grad():
             for start in range(0, len(rows), size):
-                part = rows.taken(torch.arange(start, min(start + size, len(rows)), device=rows.weight.device))
+                part = rows.part(slice(start, start + size))
                 losses = self.task.objective.rows(self.network.outputs(part.x), part.target)
                 total += (losses.double() * part.weight.double()).sum(-1)
-        return total / float(rows.weight.sum())
+        return (total / rows.weight.sum()).cpu()
 
     def _norms(self) -> Tensor:
         """‖W‖ (M, layers)."""
         views = self.layout.views(self.W)
         each = [views[slot.name].flatten(1).norm(dim=1) for slot in self.layout.slots if len(slot.shape) > 1]
-        return torch.stack(each, dim=1) if each else torch.zeros(len(self.W), 0)
+        return torch.stack(each, dim=1).cpu() if each else torch.zeros(len(self.W), 0)
 
     def ended(self) -> Trained:
         """The record."""
         if self.best is not None:
             self.W.copy_(self.best)
         names = tuple(slot.name for slot in self.layout.slots if len(slot.shape) > 1)
-        states = [{name: one.clone() for name, one in self.network.state(m).items()} for m in range(len(self.W))]
+        states = [
+            {name: one.to("cpu", copy=True) for name, one in self.network.state(m).items()} for m in range(len(self.W))
+        ]
         return Trained(
-            self.W.detach().clone(),
+            self.W.detach().to("cpu", copy=True),
             states,
             self.layout,
             self.network.way,
@@ -301,5 +351,26 @@ class _Run:
 
     def _diverged(self) -> Tensor:
         """Members whose weights are no numbers any more, or whose loss has left all others behind."""
-        lost = ~torch.isfinite(self.W).all(dim=1)
-        return lost | ~(self.training[-1] <= FAR * (1.0 + self.training[0].min())).to(lost.device)
+        lost = ~torch.isfinite(self.W).all(dim=1).cpu()
+        return lost | ~(self.training[-1] <= FAR * (1.0 + self.training[0].min()))
+
+
+def _vectorised(
+    module: nn.Module, rows: tuple[Tensor, Tensor], layout: Layout, task: Task, who: tuple[Members, Schedule, int]
+) -> Network:
+    """The network of all members, one by one where nothing else can do with the module."""
+    members, schedule, seed = who
+    net = network(module, rows, layout, task.objective, members, seed)
+    if not net.tried:
+        return net
+    kept = rows[0].clone()
+    try:
+        # What vmap cannot do shows at the first step.
+        net.step(*next(batches(task.train, schedule.batch_size, seed, 0)))
+        net = network(module, rows, layout, task.objective, members, seed)
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        net = Looped(module, rows, layout, task.objective, torch.Generator().manual_seed(seed))
+    rows[0].copy_(kept)
+    return net
