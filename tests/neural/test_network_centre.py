@@ -184,6 +184,13 @@ NORMALISED: list[tuple[str, Any, set[str]]] = [
         lambda: nn.Sequential(
             nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.BatchNorm1d(8), nn.Linear(8, 3)
         ),
+        {"0.weight", "2.weight"},  # rectifiers pass on the length of (W, b), which the normalisation then takes away
+    ),
+    (
+        "batch norm behind a bend",
+        lambda: nn.Sequential(
+            nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 8, bias=False), nn.BatchNorm1d(8), nn.Linear(8, 3)
+        ),
         {"2.weight"},
     ),
 ]
