@@ -19,7 +19,7 @@ Named: TypeAlias = str | nn.Module | Tensor
 Chooser: TypeAlias = Callable[[str, nn.Parameter, str], bool]
 Exempt: TypeAlias = Named | Chooser | Iterable[Named] | None
 
-_AUTO = frozenset(("bias", "norm gain", "scalar", "embedding"))
+AUTO: frozenset[str] = frozenset(("bias", "norm gain", "scalar", "embedding"))
 
 
 def param_groups(
@@ -233,14 +233,20 @@ def _named(model: nn.Module, roles: Sequence[ParameterRole], entry: Any) -> dict
 
 def _auto(model: nn.Module, roles: Sequence[ParameterRole]) -> dict[int, str]:
     """Biases, norm gains, scalars, embeddings that are no head, and what the model's own modules ask for."""
-    found = {id(one.parameter): "" for one in roles if one.role in _AUTO}
-    for module in model.modules():
-        asked = getattr(module, "no_weight_decay", None)  # the convention of timm's models
-        names = frozenset(asked()) if callable(asked) else frozenset[str]()
-        for name, parameter in module.named_parameters(remove_duplicate=False):
-            if name in names:
-                found.setdefault(id(parameter), "named by the model's no_weight_decay()")
+    found = {id(one.parameter): "" for one in roles if one.role in AUTO}
+    for one in asked_for(model):
+        found.setdefault(one, "named by the model's no_weight_decay()")
     return found
+
+
+def asked_for(model: nn.Module) -> frozenset[int]:
+    """Ids of the parameters that the model's modules want exempt, by the convention of timm's models."""
+    found: set[int] = set()
+    for module in model.modules():
+        asked = getattr(module, "no_weight_decay", None)
+        names = frozenset(asked()) if callable(asked) else frozenset[str]()
+        found.update(id(one) for name, one in module.named_parameters(remove_duplicate=False) if name in names)
+    return frozenset(found)
 
 
 def _matching(roles: Sequence[ParameterRole], pattern: str) -> dict[int, str]:

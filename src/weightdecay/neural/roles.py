@@ -277,7 +277,8 @@ def _shared(own: Sequence[Site]) -> dict[int, list[str]]:
     """By number, names of other parameters that are views of the same numbers: tied by data rather than by object."""
     found: dict[tuple[object, ...], list[int]] = {}
     for number, site in enumerate(own):
-        one = site.parameter
+        shard = getattr(site.parameter, "to_local", None)  # of a tensor that is spread over processes, the part here
+        one = site.parameter if shard is None else shard()
         if one.device.type != "meta" and one.numel() and one.layout == torch.strided:
             where = (one.device, one.untyped_storage().data_ptr(), one.storage_offset(), one.shape, one.stride())
             found.setdefault(where, []).append(number)

@@ -16,7 +16,7 @@ TREATMENTS: tuple[Treatment, ...] = ("decayed", "exempt", "frozen")
 
 _LONGEST = 60  # characters of a name
 _LONGEST_REASON = 240
-_NUMBER = re.compile(r"(?<![^\s.])\d+(?=\.)|(?<=\.)\d+(?![^\s.,])")  # of a layer, in dotted names
+NUMBER = re.compile(r"(?<![^\s.])\d+(?=\.)|(?<=\.)\d+(?![^\s.,])")  # of a layer, in dotted names
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,17 @@ def _lines(rows: Sequence[ParamRow]) -> list[tuple[str, str, str, str]]:
     alike: dict[tuple[str, str, str], list[ParamRow]] = {}
     for row in rows:
         role = ", ".join((row.role, *row.marks)) + ("" if row.certain else "?")
-        alike.setdefault((role, _NUMBER.sub("*", row.name), _NUMBER.sub("*", row.why)), []).append(row)
+        alike.setdefault((role, NUMBER.sub("*", row.name), NUMBER.sub("*", row.why)), []).append(row)
     found = []
     for (role, _, _), group in alike.items():
-        name = plain(_pattern([row.name for row in group])) + (f" × {len(group)}" if len(group) > 1 else "")
-        why = plain(_pattern([row.why for row in group]), _LONGEST_REASON)
+        name = plain(pattern([row.name for row in group])) + (f" × {len(group)}" if len(group) > 1 else "")
+        why = plain(pattern([row.why for row in group]), _LONGEST_REASON)
         found.append((role, name, f"{sum(row.elements for row in group):,}", why))
     return found
 
 
-def _pattern(texts: Sequence[str]) -> str:
+def pattern(texts: Sequence[str]) -> str:
     """Texts of one build, a star where their numbers differ."""
-    numbers = [_NUMBER.findall(text) for text in texts]
+    numbers = [NUMBER.findall(text) for text in texts]
     same = iter([found[0] if len(set(found)) == 1 else "*" for found in zip(*numbers, strict=True)])
-    return _NUMBER.sub(lambda _: next(same), texts[0])
+    return NUMBER.sub(lambda _: next(same), texts[0])

@@ -1,0 +1,1 @@
+"""What decay each parameter really receives, measured on copies of an optimiser."""
