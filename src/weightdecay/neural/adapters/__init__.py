@@ -1,0 +1,1 @@
+"""The monitor inside other people's training loops: one thin file for each."""
