@@ -308,8 +308,10 @@ class NetworkProblem:
         )
 
     def opinions(self, decays: Array) -> Mapping[str, Array]:
-        """None: nothing but held-out rows speaks for networks."""
-        return {}
+        """The evidence of small networks without normalisation whose λ is that of a penalty; else none."""
+        from weightdecay.neural.opinions.of_networks import opinions_of
+
+        return opinions_of(self, decays)
 
     def diagnostics(self, decay: float | Array, folds: Folds) -> tuple[Any, ...]:
         """None."""
