@@ -128,7 +128,7 @@ def few_folds(folds: Folds, n: int, positive: NDArray[np.bool_] | None) -> Folds
 def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
     """Models of all folds at one Λ per target, in the columns of the wide design, and what they predict."""
     rows: Rows = problem.rows
-    coef, intercept = map(np.stack, zip(*_each_fold(problem, precisions, folds), strict=True))
+    coef, intercept = map(np.stack, zip(*each_fold(problem, precisions, folds), strict=True))
     held_out_by = np.full(rows.n, -1)
     for fold, (_, test) in enumerate(folds.splits()):
         # Of several repetitions the first holds every row out once.
@@ -140,7 +140,7 @@ def _fold_models(problem: Any, precisions: Array, folds: Folds) -> FoldModels:
     return FoldModels(coef, intercept, prediction, (held_out_by >= 0) & (rows.s > 0))
 
 
-def _each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[Array, Array]]:
+def each_fold(problem: Any, precisions: Array, folds: Folds) -> Iterator[tuple[Array, Array]]:
     """Coefficients (t, p) and intercepts (t,) of one fold after another."""
     rows: Rows = problem.rows
     design: Design = problem.design

@@ -35,7 +35,7 @@ def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tupl
     folds = _few(problem, folds)
     predicted = np.full((problem.rows.n, len(problem.classes)), np.nan)
     coefs = []
-    for rows, probability, coef in _held_out(problem, decay, folds):
+    for rows, probability, coef in held_out_models(problem, decay, folds):
         fresh = np.isnan(predicted[rows, 0])  # of several repetitions the first holds every row out once
         predicted[rows[fresh]] = probability[fresh]
         coefs.append(coef)
@@ -63,7 +63,7 @@ def diagnose_classes(problem: NewtonProblem, decay: float, folds: Folds) -> tupl
         fold_low=every.min(axis=0),
         fold_high=every.max(axis=0),
         fold_std=spread,
-        scale=np.ldexp(_deviations(problem.rows), 0 if problem.scaling.columns is None else problem.scaling.columns),
+        scale=column_scale(problem),
         folds=folds.text,
         held_out=summarise_classes(predicted[known], problem.rows.Y[known, 0], weight),
         columns=problem.columns,
@@ -84,7 +84,9 @@ def _few(problem: NewtonProblem, folds: Folds) -> Folds:
     return plan(min(count, len(used)), problem.rows.n, strata=strata, positive=positive)
 
 
-def _held_out(problem: NewtonProblem, decay: float, folds: Folds) -> Iterator[tuple[NDArray[np.intp], Array, Array]]:
+def held_out_models(
+    problem: NewtonProblem, decay: float, folds: Folds
+) -> Iterator[tuple[NDArray[np.intp], Array, Array]]:
     """Of every fold its test rows (m,), their probabilities (m, k), and its coefficients (r, p), in the units given."""
     split: Any = NewtonSplit(problem, folds)
     with problem.working():
@@ -97,6 +99,12 @@ def _held_out(problem: NewtonProblem, decay: float, folds: Folds) -> Iterator[tu
                 coef, intercept = course.units.models(solved[0].V[[member]], np.array([member]))
                 coef, _ = problem.scaling.undone(coef, intercept)
                 yield course.rows[course.test_rows(member)], np.concatenate(parts), coef[0]
+
+
+def column_scale(problem: NewtonProblem) -> Array:
+    """Weighted standard deviations (p,) of the columns, in the units given."""
+    exponent = problem.scaling.columns
+    return np.asarray(np.ldexp(_deviations(problem.rows), 0 if exponent is None else exponent))
 
 
 def _deviations(rows: Rows) -> Array:
