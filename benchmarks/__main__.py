@@ -12,7 +12,10 @@ from pathlib import Path
 
 from benchmarks.measure import Result
 
-RIVALS = ("scikit_learn", "tables", "logistic", "elastic_net", "groups", "population", "forms", "himalaya", "glum")
+RIVALS = (
+    *("scikit_learn", "tables", "logistic", "elastic_net", "groups", "population", "forms"),
+    *("transfer", "audit", "monitor", "compare", "himalaya", "glum"),
+)
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -53,6 +53,15 @@ print(json.dumps({"absent": absent, "meanings": meanings}))
 """
 
 
+# From here on two packages are as if they were not installed.
+HIDE = """
+import json
+from importlib.machinery import PathFinder
+found = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *given: None if name in ("torch", "skorch") else found(name, *given)
+"""
+
+
 def fresh(code: str) -> str:
     """What a fresh interpreter prints when it runs the code."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
@@ -132,6 +141,13 @@ def test_a_misspelt_name_is_an_attribute_error_with_the_right_one() -> None:
 def test_a_star_import_brings_exactly_the_public_names() -> None:
     brought = json.loads(fresh("import json\nbefore = set(dir())\nfrom weightdecay import *\nprint(json.dumps(dir()))"))
     assert set(wd.__all__) <= set(brought)
+
+
+def test_without_an_optional_package_its_names_are_left_out_and_told_of() -> None:
+    brought = json.loads(fresh(f"{HIDE}from weightdecay import *\nprint(json.dumps(dir()))"))
+    assert "LinearRegression" in brought and not {"NetworkRegressor", "audit", "SkorchMonitor"} & set(brought)
+    told = fresh(f"{HIDE}import weightdecay as wd\ntry: wd.audit\nexcept ModuleNotFoundError as error: print(error)")
+    assert told == "weightdecay.audit needs torch: pip install weightdecay[torch]\n"
 
 
 @pytest.mark.parametrize("name", sorted(wd._OBJECTS))

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from weightdecay.cli.audit import audit
+from weightdecay.cli.compare import compare
 from weightdecay.cli.convert import Negatives, convert
 from weightdecay.cli.doctor import doctor
 from weightdecay.cli.explain import explain
@@ -17,6 +19,7 @@ from weightdecay.cli.path import path
 from weightdecay.cli.predict import predict
 from weightdecay.cli.report import report
 from weightdecay.cli.sentences import sentences
+from weightdecay.cli.timescale import timescale
 from weightdecay.cli.tune import tune
 
 # Plain help needs no rich, and tracebacks of what nobody foresaw stay plain.
@@ -30,8 +33,11 @@ app = typer.Typer(
 )
 app.command(cls=Once, short_help="Say how much weight decay a table needs.")(tune)
 app.command(cls=Once, short_help="Show the coefficients at every decay.")(path)
+app.command(cls=Once, short_help="Say which form of regularisation suits a table.")(compare)
 app.command(cls=Once, short_help="Predict new rows with a saved model.")(predict)
 app.command(cls=Negatives, short_help="Convert a decay to other tools' units.")(convert)
+app.command(cls=Once, short_help="Say how long weights remember under a decay.")(timescale)
+app.command(cls=Once, short_help="Measure what decay an optimiser really applies.")(audit)
 app.command(cls=Once, short_help="Write a report of a stored tuning or a saved model.")(report)
 app.command(cls=Once, short_help="Say what the finding of a code means.")(explain)
 app.command(cls=Once, short_help="Say what of this machine matters for the work.")(doctor)

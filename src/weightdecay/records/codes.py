@@ -5,13 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 
+from weightdecay.records.audit_explanations import OF_AUDITS
 from weightdecay.records.explanations import OF_THE_CURVE, OF_THE_DATA, OF_THE_TABLE, Explanation
 from weightdecay.records.l1_explanations import OF_L1
 from weightdecay.records.label_explanations import OF_LABELS
+from weightdecay.records.monitor_explanations import OF_THE_MONITOR
 from weightdecay.records.network_explanations import OF_NETWORKS
 from weightdecay.records.training_explanations import OF_TRAINING
 
-_ALL = (*OF_THE_CURVE, *OF_THE_DATA, *OF_THE_TABLE, *OF_LABELS, *OF_L1, *OF_NETWORKS, *OF_TRAINING)
+_ALL = (
+    *(*OF_THE_CURVE, *OF_THE_DATA, *OF_THE_TABLE, *OF_LABELS, *OF_L1),
+    *(*OF_NETWORKS, *OF_TRAINING, *OF_AUDITS, *OF_THE_MONITOR),
+)
 EXPLANATIONS: dict[str, Explanation] = {one.code: one for one in sorted(_ALL, key=lambda one: one.code)}
 CODES: dict[str, str] = {code: one.title for code, one in EXPLANATIONS.items()}
 

@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.history import History
+from weightdecay.records.monitor import Monitored
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.calibration_picture import calibration
 from weightdecay.show.canvas import axes, check
 from weightdecay.show.choice_picture import opinions
 from weightdecay.show.coefficient_picture import coefficients
+from weightdecay.show.comparison_picture import comparison
 from weightdecay.show.confusion_picture import confusion
 from weightdecay.show.decay_axis import decay_axis, df_axis, dress
 from weightdecay.show.heatmap_picture import heatmap
@@ -32,6 +34,7 @@ from weightdecay.show.labels import (
 )
 from weightdecay.show.legend import place_legend
 from weightdecay.show.loss_curves import decay_entries, draw_losses, shades
+from weightdecay.show.monitor_picture import PANELS, draw_monitor
 from weightdecay.show.path_words import path_words
 from weightdecay.show.residual_picture import residuals
 from weightdecay.show.roc_picture import roc
@@ -45,8 +48,10 @@ if TYPE_CHECKING:
 __all__ = [
     "calibration",
     "coefficients",
+    "comparison",
     "confusion",
     "heatmap",
+    "monitor",
     "opinions",
     "path",
     "residuals",
@@ -262,6 +267,49 @@ def training(
     # No ticks beyond the last epoch, where names stand.
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= end])
     name_curves(ax, float(longest.at[-1]), weights[-1, named].tolist(), shown, colours, "right")
+    return ax
+
+
+def monitor(monitor: Any, *, what: str = "all", ax: Axes | None = None) -> Axes:
+    """Draw what a monitor has measured of the decayed weights, role by role, and what theory expects of it (dashed).
+
+    Sizes against their equilibrium, turns per step, ‖g‖/‖w‖ (for Adam's kind ‖g/√v̂‖/‖w‖) against √(2λ/γ), and what
+    updates put back over what decay takes, which is 1 in equilibrium.
+
+    Parameters
+    ----------
+    monitor : Monitor or Monitored
+        A monitor, or what `wd.Monitor.read` has read.
+    what : {"all", "rms", "angle", "gradient", "balance"}, default "all"
+        All four, in ``ax.child_axes``, or one.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        Nothing was measured, or ``what`` is something else.
+    TypeError
+        It is no monitor.
+
+    Examples
+    --------
+    >>> ax = wd.plot.monitor(wd.Monitor.read("decay.jsonl"), what="rms")  # doctest: +SKIP
+    """
+    record = getattr(monitor, "record", monitor)
+    check("monitor", record, Monitored, "pass a wd.Monitor, or what wd.Monitor.read has read")
+    if what not in ("all", *PANELS):
+        raise ValueError(f"what={what!r} is not known; give 'all', {', '.join(map(repr, PANELS))}")
+    if not record.records:
+        raise ValueError(
+            "no step was measured, there is nothing to draw; train first, or give Monitor a smaller every="
+        )
+    ax = axes(ax)
+    draw_monitor(ax, record, what)
     return ax
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from weightdecay.records.column_plan import ColumnPlan
+from weightdecay.records.comparison import Comparison
 from weightdecay.records.decay_path import DecayPath
 from weightdecay.records.finding import Finding
 from weightdecay.records.interval_words import interval_line
@@ -16,7 +17,9 @@ from weightdecay.records.jsonable import encode
 from weightdecay.records.table import Table
 from weightdecay.records.training_words import training_line
 from weightdecay.records.tuning import Tuning
+from weightdecay.show.audit_table import audit
 from weightdecay.show.class_words import against_guessing
+from weightdecay.show.comparison_table import comparison_lines
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.fold_words import counted
 from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
@@ -28,10 +31,13 @@ from weightdecay.show.sanitize import for_terminal
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from weightdecay.decay.timescale import Timescale
     from weightdecay.decay.units import Convention, Conversion
 
 __all__ = [
+    "audit",
     "check_writable",
+    "comparison",
     "console",
     "conventions",
     "conventions_json",
@@ -137,6 +143,35 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
     return Group(*lines, *findings, *parts, *tried, "", curve(tuning))
 
 
+def comparison(comparison: Comparison, table: Table | None = None) -> RenderableType:
+    """Show which form of regularisation suits the data, the findings, and a row for every form.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What `wd.compare` returned.
+    table : Table, optional
+        What `wd.read` returned: its file, size and notes come first.
+
+    Returns
+    -------
+    rich renderable
+        For `console`.
+
+    Examples
+    --------
+    >>> import numpy as np, weightdecay as wd
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 3)); y = X @ [1.0, 0.0, 2.0] + rng.standard_normal(60)
+    >>> wd.terminal.console().print(wd.terminal.comparison(wd.compare(wd.LinearRegression(), X, y)))
+    No regularisation is needed: ...
+    """
+    from rich.console import Group
+
+    own = [one for one in comparison.notes if table is None or one not in table.notes]
+    return Group(*_data_lines(table), *comparison_lines(comparison), *(f"[dim]{sentence(one)}[/]" for one in own))
+
+
 def _data_lines(table: Table | None, plan: Sequence[ColumnPlan] = (), notes: Sequence[str] = ()) -> Iterable[str]:
     """What was read, what its columns were taken for if not all are plain numbers, and what was done on the way."""
     if table is not None:
@@ -215,12 +250,12 @@ def path(path: DecayPath, table: Table | None = None) -> RenderableType:
     return Group(*_data_lines(table), coefficients(path))
 
 
-def json_line(record: DecayPath | Conversion | Finding) -> str:
+def json_line(record: DecayPath | Conversion | Finding | Timescale) -> str:
     """Write a record of plain fields as one strict JSON object on one line.
 
     Parameters
     ----------
-    record : DecayPath, Conversion or Finding
+    record : DecayPath, Conversion, Finding or Timescale
         Arrays become lists; numbers that are not finite become the words of `Tuning.to_json`.
 
     Returns
