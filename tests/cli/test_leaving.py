@@ -127,7 +127,7 @@ def test_work_that_these_data_do_not_allow(words: str, told: str, run: Run, data
         ("tune {data} --target y --save a --save b", "'--save': it is given 2 times"),
         ("tune {data} --target y --dry-run --dry-run", "'--dry-run': it is given 2 times"),
         ("path {data} --target y --save a", "--save"),
-        ("explain WD099", "no finding has the code 'WD099'; did you mean WD029"),
+        ("explain WD099", "no finding has the code 'WD099'; did you mean WD0"),
         ("explain nonsense", "no finding has the code 'nonsense'; the codes are WD001 to WD"),
         ("explain WD001 --markdown", "'--markdown': it goes with neither CODE nor --json"),
         ("explain --json --markdown", "'--markdown': it goes with neither"),
