@@ -1,6 +1,7 @@
 """Cost of ``wd.audit`` on models of about 100 million parameters: seconds, steps of copies, memory beside the model.
 
-    python benchmarks/audit.py
+    python -m benchmarks audit          # seconds
+    python -m benchmarks.audit          # memory and steps of other optimisers too
 
 The memory is what the allocations of the audit's own operations add up to at their peak, counted by their storages.
 """
@@ -8,13 +9,17 @@ The memory is what the allocations of the audit's own operations add up to at th
 from __future__ import annotations
 
 import math
+import statistics
 import time
 import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.measure import Result
 from weightdecay.neural.audit import runs
 from weightdecay.neural.audit.auditing import audit
 
@@ -129,6 +134,27 @@ def main() -> None:
                 f"  {name:<14} {seconds:5.2f} s, {taken} steps, memory {peak:.2f} × the largest tensor, "
                 f"{serious} problems, {math.fsum(row.treatment == 'decayed' for row in found.rows):.0f} decayed"
             )
+
+
+def seconds_of(make: Callable[[], nn.Module], name: str, repeats: int) -> Result:
+    """An audit under AdamW in seconds, beside one second."""
+    torch.manual_seed(0)
+    model = make()
+    optimizer = torch.optim.AdamW(nanogpt_groups(model), lr=3e-4)
+    taken = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        audit(model, optimizer)
+        taken.append(time.perf_counter() - begun)
+    return Result(name, statistics.median(taken), 1.0, 4.0, None)
+
+
+ROWS: Mapping[str, Callable[[str, int], Result]] = {
+    "GPT of 12 layers, 124 M parameters, AdamW: one audit, in seconds": partial(
+        seconds_of, lambda: Gpt(50257, 768, 12)
+    ),
+    "5 large and 120 small tensors, 89 M parameters, AdamW: one audit, in seconds": partial(seconds_of, few_large),
+}
 
 
 if __name__ == "__main__":
