@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent / "src" / "weightdecay"
@@ -53,8 +53,9 @@ class Import:
     name: str
 
 
+@cache
 def package() -> tuple[Source, ...]:
-    """Every Python file of the package."""
+    """Every Python file of the package, read once."""
     paths = sorted(ROOT.rglob("*.py"))
     return tuple(Source(PurePosixPath(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in paths)
 
