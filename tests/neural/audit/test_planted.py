@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,6 @@ from neural.audit.planted import FAULTS, STOCK
 from neural.audit.planted_records import Fault, Recipe
 
 SEVERITIES = ("info", "warning", "error")
-
-
-def audited(*args: Any, **more: Any) -> Any:
-    audit: Callable[..., Any] | None = getattr(wd, "audit", None)
-    if audit is None:
-        audit = pytest.importorskip("weightdecay.neural.audit.auditing").audit
-    return audit(*args, **more)
 
 
 def bits(value: Any, seen: set[int]) -> Any:
@@ -77,7 +69,7 @@ def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
 def test_a_planted_fault_is_found_and_nothing_touched(fault: Fault) -> None:
     model, optimizer, loss = fault.make()
     before = trace(model, optimizer)
-    result = audited(model, optimizer, loss=loss)
+    result = wd.audit(model, optimizer, loss=loss)
     assert_untouched(before, trace(model, optimizer))
     said = [(one.code, one.severity, one.message) for one in result.problems]
     found = [one for one in result.problems if one.code in fault.code]
@@ -91,7 +83,7 @@ def test_a_planted_fault_is_found_and_nothing_touched(fault: Fault) -> None:
 def test_a_sound_recipe_raises_no_alarm_and_is_not_touched(recipe: Recipe) -> None:
     model, optimizer, loss = recipe.make()
     before = trace(model, optimizer)
-    result = audited(model, optimizer, policy=recipe.policy, loss=loss)
+    result = wd.audit(model, optimizer, policy=recipe.policy, loss=loss)
     assert_untouched(before, trace(model, optimizer))
     alarms = [(one.code, one.severity, one.message) for one in result.problems if one.severity != "info"]
     assert alarms == []
