@@ -463,3 +463,11 @@ def test_the_right_form_on_twenty_seeds(kind: str, classes: bool) -> None:
     estimator = wd.LogisticRegression() if classes else wd.LinearRegression()
     named = [compare(estimator, *truth(kind, seed, classes=classes)).suits for seed in range(20)]
     assert sum(one in SUITS[kind] for one in named) >= 18, Counter(named)
+
+
+@pytest.mark.parametrize(
+    ("cv", "told"), [(2, "on 2 folds,"), (3, "on 3 folds,"), (4, "(nested, 4 folds"), (7, "(nested, 7")]
+)
+def test_it_compares_on_as_many_folds_as_were_asked_for(cv: int, told: str) -> None:
+    X, y = regression()
+    assert told in str(compare(wd.LinearRegression(), X, y, cv=cv))

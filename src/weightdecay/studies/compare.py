@@ -198,7 +198,7 @@ def _folds(opened: _Opened, request: Request, rows: raw_tables.Given, plan: Plan
         )
     # Training sets are asked about decays near those that are chosen, not about whole paths.
     few = 1.0 if one_by_one(facts) or not facts.l1_ratio else FEW_DECAYS
-    inner = nested_folds(folds, replace(facts, fold_work=few * facts.fold_work))
+    inner = nested_folds(folds, replace(facts, fold_work=few * facts.fold_work), few=0)
     if isinstance(inner, str):
         return folds, inner
     first = inner.repetitions[0]

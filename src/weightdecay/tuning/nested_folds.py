@@ -104,18 +104,18 @@ class NestedFolds:
             start += F * F
 
 
-def nested_folds(folds: Folds, facts: Facts) -> NestedFolds | str:
+def nested_folds(folds: Folds, facts: Facts, few: int = FEW) -> NestedFolds | str:
     """The cells that a plan of folds means, or in words why there are none.
 
     Folds that hold whole groups out keep doing so. Where rows were dealt out at random they are dealt out anew a few
-    times, over as many folds as the plan has, but between 5 and 10; leave-one-out, which would leave out every pair of
-    rows, becomes 10 folds.
+    times, over as many folds as the plan has, but no more than 10; a plan of fewer than `few` folds, and leave-one-out,
+    which would leave out every pair of rows, become 10 folds.
     """
     if math.isinf(facts.fold_work):
         return "every decay of every fold is a fit of its own, and it would take many times as many"
     work = facts.fold_work * (FEW_DECAYS if one_by_one(facts) else 1.0)
     most = MOST if MOST * (MOST + 1) / 2 * work <= SHORT else FEW
-    found = _dealt(folds, facts, most) if folds.shuffled else _given(folds)
+    found = _dealt(folds, facts, most, few) if folds.shuffled else _given(folds)
     if isinstance(found, str):
         return found
     found = [one.merged(most) for one in found]
@@ -131,9 +131,9 @@ def _affordable(cells: Cells, work: float) -> int:
     return int(min(REPEATS, max(1.0, CHEAP / max(1.0, cells.training_sets * work))))
 
 
-def _dealt(folds: Folds, facts: Facts, most: int) -> list[Cells] | str:
+def _dealt(folds: Folds, facts: Facts, most: int, few: int) -> list[Cells] | str:
     """The plan's own folds unless they are too few, and others like them."""
-    own = None if folds.leave_one_out or len(folds.repeat) < FEW else _given(folds)
+    own = None if folds.leave_one_out or len(folds.repeat) < few else _given(folds)
     if isinstance(own, str):
         return own
     F = min(most, facts.n_rows) if own is None else min(most, own[0].count)
