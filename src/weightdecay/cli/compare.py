@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +13,10 @@ import typer
 from weightdecay.cli import options
 from weightdecay.cli.options import (
     AsJson,
+    Classes,
     ClassWeight,
     Data,
+    Decays,
     Drop,
     DryRun,
     Exempt,
@@ -40,6 +43,11 @@ def compare(
     *,
     target: Target,
     model: TunedModels = "auto",
+    classes: Classes = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.HTML", help="Write a report: verdict, picture and numbers in one file."),
+    ] = None,
     as_json: AsJson = False,
     drop: Drop = None,
     text: Text = None,
@@ -53,6 +61,7 @@ def compare(
     missing: Missing = None,
     skip_missing_target: SkipMissing = False,
     cv: Annotated[str, typer.Option(metavar="FOLDS", help="auto or a number of folds.")] = "auto",
+    decays: Decays = None,
     rule: Rules = "min",
     scoring: Annotated[
         str | None,
@@ -66,6 +75,10 @@ def compare(
         int | None,
         typer.Option(min=0, max=2**32 - 1, metavar="NUMBER", help="Shuffles the rows for --cv NUMBER. [default: 0]"),
     ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(min=0.0, metavar="SHARE", help="How much more loss than the least counts as none: 0.01 is 1 %."),
+    ] = 0.01,
     standardize: Standardize = True,
     intercept: Intercept = True,
     decay_exempt: Exempt = None,
@@ -80,7 +93,7 @@ def compare(
     options.one_of("--rule", rule, options.RULES)
     if class_weight is not None:
         options.one_of("--class-weight", class_weight, options.CLASS_WEIGHTS)
-    splits = options.folds(cv)
+    grid, splits = options.decays(decays), options.folds(cv)
     if time_column is not None:
         options.by_time(splits, group=group, seed=seed)
     if model == "network":
@@ -89,17 +102,22 @@ def compare(
     with sentences():
         import weightdecay as wd
         from weightdecay.cli.models import chosen
+        from weightdecay.cli.progress import progress_line
+        from weightdecay.cli.work import file_to_write, warn_of_units
 
+        page = file_to_write("--report", report, {"data": data})
         how: dict[str, Any] = {"drop": options.names(drop), "text": options.names(text)}
         how |= {"missing": options.names(missing), "skip_missing_target": skip_missing_target}
         how |= {"weight": weight, "group": group, "time": time_column}
-        picked = chosen(model, data, target, **how)
-        settings = {"standardize": standardize, "fit_intercept": intercept}
-        estimator = (
-            picked.trained(seed, rule=rule)
-            if picked.network
-            else picked.estimator(options.names(decay_exempt), class_weight, rule=rule, **settings)
-        )
+        picked = chosen(model, data, target, classes=classes, **how)
+        if standardize and picked.unit:
+            warn_of_units(grid, picked.table, picked.unit)
+        settings: dict[str, Any] = {"rule": rule, "tolerance": tolerance, "decays": grid}
+        if picked.network:
+            estimator: Any = picked.trained(seed, **settings)
+        else:
+            settings |= {"standardize": standardize, "fit_intercept": intercept}
+            estimator = picked.estimator(options.names(decay_exempt), class_weight, **settings)
 
         def compared(progress: Progress | None) -> Comparison:
             work: dict[str, Any] = {"cv": splits, "scoring": metric, "random_state": seed, "progress": progress}
@@ -110,7 +128,9 @@ def compare(
         if dry_run:
             _dry_run(compared, picked, as_json=as_json)
             return
-        _show(compared, picked, context, as_json=as_json)
+        found = replace(compared(progress_line()), command=options.repeated(context))
+        _tell_scoring(scoring, found, picked.table)
+        _show(found, picked, page, as_json=as_json)
 
 
 def _dry_run(compared: Callable[[Progress | None], Comparison], picked: Model, *, as_json: bool) -> None:
@@ -120,21 +140,30 @@ def _dry_run(compared: Callable[[Progress | None], Comparison], picked: Model, *
     dry_run.show(picked.table if as_json else picked.shown, dry_run.planned(compared), as_json=as_json)
 
 
-def _show(
-    compared: Callable[[Progress | None], Comparison], picked: Model, context: typer.Context, *, as_json: bool
-) -> None:
-    """The answer: for eyes, or for programs on stdout and the rest on stderr."""
-    import weightdecay as wd
-    from weightdecay.cli.progress import progress_line
+def _tell_scoring(asked: str | None, found: Comparison, table: Table) -> None:
+    """Say on stderr what a scorer of classes was taken for, where that is not plain."""
+    from weightdecay.cli.models import scoring_said
 
-    found = replace(compared(progress_line()), command=options.repeated(context))
+    if told := scoring_said(asked, found.scoring, table):
+        say(told)
+
+
+def _show(found: Comparison, picked: Model, page: Path | None, *, as_json: bool) -> None:
+    """Write the file, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
+    import weightdecay as wd
+
+    told = in_words_of_options(found)
+    if page is not None:
+        wd.report(told, page)
     if as_json:
         sys.stdout.write(found.to_json() + "\n")
-        return
-    tell(wd.terminal.comparison(_in_words_of_options(found, picked.table), picked.shown))
+    else:
+        tell(wd.terminal.comparison(told, picked.shown))
+    if page is not None:
+        tell(f"report: {wd.terminal.sentence(str(page))}", stderr=as_json)
 
 
-def _in_words_of_options(comparison: Comparison, table: Table) -> Comparison:
+def in_words_of_options(comparison: Comparison) -> Comparison:
     """Findings told as to somebody who typed a command."""
     told = tuple(
         replace(one, message=as_options(one.message, SAME_NAMES), remedy=as_options(one.remedy, SAME_NAMES))

@@ -1,7 +1,8 @@
-"""``weightdecay report``: a report from what ``tune --json`` printed, or from a saved model."""
+"""``weightdecay report``: a report from what ``tune`` or ``compare --json`` printed, or from a saved model."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,29 +18,60 @@ MOST = 2**30  # bytes of a JSON file
 
 def report(
     source: Annotated[
-        Path, typer.Argument(metavar="TUNING.JSON|MODEL.WD", help="What tune --json printed, or a saved model.")
+        Path,
+        typer.Argument(
+            metavar="TUNING.JSON|MODEL.WD", help="What tune --json or compare --json printed, or a saved model."
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.HTML", help="The file to write.")],
 ) -> None:
-    """Write a report of a tuning that was stored: verdict, pictures and numbers in one HTML file."""
+    """Write a report of what was stored: verdict, pictures and numbers in one HTML file."""
     with sentences():
         import weightdecay as wd
-        from weightdecay.cli.findings import in_words_of_options
+        from weightdecay.cli import compare, findings
         from weightdecay.cli.work import file_to_write
 
         file = file_to_write("OUT.HTML", out, {"source": source}) or out
-        wd.report(in_words_of_options(_tuning(source)), file)
+        text = _text(source)
+        if text is not None and _of_forms(text):
+            wd.report(compare.in_words_of_options(wd.Comparison.from_json(text)), file)
+        else:
+            wd.report(findings.in_words_of_options(_tuning(source, text)), file)
         tell(f"report: {wd.terminal.sentence(str(file))}")
 
 
-def _tuning(source: Path) -> Tuning:
-    """The tuning in a file: of JSON, whatever the file is called, or of a saved model."""
-    import weightdecay as wd
+def _text(source: Path) -> str | None:
+    """The text in a file, whatever it is called; None for a saved model.
 
+    Raises
+    ------
+    ValueError
+        It is neither.
+    """
     head = _head(source)
     # Shells of Windows write what a command prints as UTF-16, which has a mark of its own.
     encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     if encoding != "utf-16" and b"\0" in head:
+        return None
+    try:
+        return source.read_text(encoding=encoding)
+    except UnicodeError:
+        raise _refused(source, "it is no text") from None
+
+
+def _of_forms(text: str) -> bool:
+    """Whether a text is what compare --json printed."""
+    try:
+        return {"suits", "rows"} <= set(json.loads(text))
+    except (ValueError, TypeError):
+        return False
+
+
+def _tuning(source: Path, text: str | None) -> Tuning:
+    """The tuning of a text, or of a saved model."""
+    import weightdecay as wd
+
+    if text is None:
         tuning = wd.load(source).tuning_
         if tuning is None:
             raise ValueError(
@@ -47,10 +79,14 @@ def _tuning(source: Path) -> Tuning:
             )
         return tuning
     try:
-        return wd.Tuning.from_json(source.read_text(encoding=encoding))
+        return wd.Tuning.from_json(text)
     except ValueError as error:
-        told = "it is no text" if isinstance(error, UnicodeError) else str(error).partition("; give what")[0]
-        raise ValueError(f"{str(source)!r}: {told}; give what tune --json printed, or a model of tune --save") from None
+        raise _refused(source, str(error).partition("; give what")[0]) from None
+
+
+def _refused(source: Path, told: str) -> ValueError:
+    """A file that holds nothing to report."""
+    return ValueError(f"{str(source)!r}: {told}; give what tune --json printed, or a model of tune --save")
 
 
 def _head(source: Path) -> bytes:

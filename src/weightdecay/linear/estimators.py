@@ -15,6 +15,7 @@ from weightdecay.linear.opening import open_ridge
 from weightdecay.linear.ridge import RidgeProblem
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
+from weightdecay.records.tuning_html import with_answer
 from weightdecay.tuning.group_search import tuned_weights
 from weightdecay.tuning.request import Request, tune_request
 
@@ -330,6 +331,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type
                 "wd.convert turns other tools' units into λ"
             )
         return decay
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and below it, where the decay was tuned, the verdict and the curve."""
+        return with_answer(super()._html_repr(), vars(self).get("tuning_"))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

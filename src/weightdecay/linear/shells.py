@@ -13,6 +13,7 @@ from weightdecay.linear.newton.descent import descend
 from weightdecay.linear.newton.problem import NewtonProblem
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
+from weightdecay.records.tuning_html import with_answer
 from weightdecay.tuning.group_search import tuned_weights
 from weightdecay.tuning.request import Request, tune_request
 
@@ -94,6 +95,10 @@ class NewtonShell(BaseEstimator):  # type: ignore[misc]
                 "into λ"
             )
         return float(self.decay)
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and below it, where the decay was tuned, the verdict and the curve."""
+        return with_answer(super()._html_repr(), vars(self).get("tuning_"))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from weightdecay.records.audit_words import as_html, as_text
+from weightdecay.records.audit_words import as_text
 from weightdecay.records.finding import Finding, Severity
 from weightdecay.records.jsonable import encode, number
 from weightdecay.records.param_table import Mark, Role
@@ -191,9 +191,11 @@ class Audit:
         """The problems, then the table, names made harmless, layers of one build in one line."""
         return as_text(self)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         """A table for notebooks."""
-        return as_html(self)
+        from weightdecay.records.audit_html import html
+
+        return html(self)
 
 
 def _row(data: dict[str, Any]) -> AuditRow:

@@ -1,8 +1,7 @@
-"""An audit as plain text and as a fragment of HTML: names made harmless, layers of one build in one line."""
+"""An audit as plain text: names made harmless, layers of one build in one line."""
 
 from __future__ import annotations
 
-import html
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 LONGEST = 600  # characters of a sentence
 HEADINGS = ("role", "name", "elements", "weight_decay", "form", "share per step", "half-life, steps", "note")
-_COLOURS = {"error": "#b00020", "warning": "#9a6700", "info": "#57606a"}
 
 
 class Line(NamedTuple):
@@ -85,25 +83,3 @@ def as_text(audit: Audit) -> str:
         life = f", half-life {line.half_life} steps" if line.half_life else ""
         said.append(f"{left}  {line.form}{share}{life}{f'  ({line.note})' if line.note else ''}".rstrip())
     return "\n".join(said)
-
-
-def as_html(audit: Audit) -> str:
-    """A fragment that needs no script and styles nothing but itself."""
-    cell = 'style="text-align:left;padding:2px 8px;border-bottom:1px solid #d0d7de"'
-    problems = "".join(
-        f'<li><b style="color:{_COLOURS.get(one.severity, "#57606a")}">{_safe(one.severity)} {_safe(one.code)}</b> '
-        f"{_safe(one.message)}; {_safe(one.remedy)}</li>"
-        for one in audit.problems
-    )
-    head = "".join(f"<th {cell}>{_safe(one)}</th>" for one in HEADINGS)
-    body = "".join(
-        "<tr>" + "".join(f"<td {cell}>{_safe(one)}</td>" for one in line[1:]) + "</tr>" for line in lines(audit)
-    )
-    return (
-        f"<div><p><b>{_safe(headline(audit))}</b></p>{f'<ul>{problems}</ul>' if problems else ''}"
-        f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _safe(text: str) -> str:
-    return html.escape(plain(text, LONGEST))

@@ -295,7 +295,7 @@ class Comparison:
     def __repr__(self) -> str:
         return f"Comparison({self.model_name}, {len(self.rows)} forms, {self.cv}: {self.verdict.splitlines()[0]})"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         from weightdecay.records.comparison_html import html
 
         return html(self)

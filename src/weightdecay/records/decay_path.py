@@ -79,6 +79,12 @@ class DecayPath:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _repr_html_(self) -> str | None:
+        """What it is, the largest coefficients against the decay, and a few decays, for notebooks."""
+        from weightdecay.records.decay_path_html import html
+
+        return html(self)
+
     def __repr__(self) -> str:
         L, *_, p = self.coef.shape
         return f"DecayPath({L} decays from {self.decays.min():.4g} to {self.decays.max():.4g}, {p} columns)"

@@ -255,6 +255,12 @@ class Monitored:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str | None:
+        """What was seen, for notebooks."""
+        from weightdecay.records.monitor_html import html
+
+        return html(self)
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the user should know of it."""

@@ -92,19 +92,25 @@ class ParamTable:
 
     def __str__(self) -> str:
         """The table as plain text, names made harmless, layers of one build in one line."""
-        lines = [f"weight decay {brief(self.decay)}"]
-        parts = [(treatment, _lines(self.of(treatment))) for treatment in TREATMENTS]
+        told = [f"weight decay {brief(self.decay)}"]
+        parts = [(treatment, lines(self.of(treatment))) for treatment in TREATMENTS]
         widths = [max((len(line[place]) for _, part in parts for line in part), default=0) for place in range(3)]
         for treatment, part in parts:
             rows = self.of(treatment)
             if rows or treatment != "frozen":
                 left = " (not trained, in no group)" if treatment == "frozen" else ""
-                lines.append(f"{treatment}{left}: {counted(rows)}")
+                told.append(f"{treatment}{left}: {counted(rows)}")
             for role, name, elements, why in part:
-                lines.append(f"  {role:<{widths[0]}}  {name:<{widths[1]}}  {elements:>{widths[2]}}  {why}".rstrip())
+                told.append(f"  {role:<{widths[0]}}  {name:<{widths[1]}}  {elements:>{widths[2]}}  {why}".rstrip())
         if not all(row.certain for row in self.rows):
-            lines.append("? a guess: give sample=, a batch of inputs, and it is measured instead")
-        return "\n".join(lines)
+            told.append("? a guess: give sample=, a batch of inputs, and it is measured instead")
+        return "\n".join(told)
+
+    def _repr_html_(self) -> str | None:
+        """The table for notebooks."""
+        from weightdecay.records.param_table_html import html
+
+        return html(self)
 
 
 def counted(rows: Sequence[ParamRow]) -> str:
@@ -121,7 +127,7 @@ def plain(text: str, limit: int = _LONGEST) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
-def _lines(rows: Sequence[ParamRow]) -> list[tuple[str, str, str, str]]:
+def lines(rows: Sequence[ParamRow]) -> list[tuple[str, str, str, str]]:
     """Role, name, elements and reason; parameters that differ in the numbers of their layers alone share a line."""
     alike: dict[tuple[str, str, str], list[ParamRow]] = {}
     for row in rows:

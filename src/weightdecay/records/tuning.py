@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weightdecay.records import tuning_html
 from weightdecay.records.class_diagnostics import AnyDiagnostics
 from weightdecay.records.column_plan import ColumnPlan
 from weightdecay.records.decay_path import DecayPath
@@ -380,6 +381,10 @@ class Tuning:
 
     def __repr__(self) -> str:
         return f"Tuning({self.model_name}, {len(self.decays)} decays, {self.cv}: {verdict(self).splitlines()[0]})"
+
+    def _repr_html_(self) -> str | None:
+        """Verdict, numbers, curve and findings, for notebooks."""
+        return tuning_html.html(self)
 
     def __copy__(self) -> Tuning:
         return self

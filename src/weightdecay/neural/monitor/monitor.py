@@ -163,6 +163,9 @@ class Monitor:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str | None:
+        return self.record._repr_html_()
+
     def update(self, loss: Any = None, **values: Any) -> None:
         """Keep a loss or other numbers with the next measured step; what was given last counts.
 

@@ -17,6 +17,7 @@ from weightdecay.neural.network.problem import NetworkProblem
 from weightdecay.neural.network.together import Seat, Together
 from weightdecay.records.history import History
 from weightdecay.records.tuning import Tuning
+from weightdecay.records.tuning_html import with_answer
 from weightdecay.tuning.request import Request, tune_request
 
 Array = NDArray[np.float64]
@@ -102,6 +103,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]
     def seat_at(self, seat: Seat) -> None:
         """Open data at a place among other settings."""
         self._seat = seat
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram and below it, where the decay was tuned, the verdict and the curve."""
+        return with_answer(super()._html_repr(), vars(self).get("tuning_"))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
