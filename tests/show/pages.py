@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
-# Elements with no end tag.
+# Elements with no end tag, and those whose end tag may be left out before the next of them or of their parents.
 VOID = {"meta", "img", "br", "source"}
+ENDED_BY = {"td": {"td", "tr", "tbody"}, "tr": {"tr", "tbody"}}
 ELEMENTS = set(
     "html head meta title style body main h1 h2 h3 section div p ul li strong span figure figcaption picture source "
-    "img table caption thead tbody tr th td bdi data details summary dl dt dd a code".split()
+    "img table caption thead tbody tr th td bdi data details summary dl dt dd a code script".split()
 )
 ATTRIBUTES = set(
-    "lang charset http-equiv content name class src srcset media alt scope value aria-label id href".split()
+    "lang charset http-equiv content name class src srcset media alt scope value aria-label id href type".split()
 )
+# Of a page without a script of its own, and of one that may run one script, show one style and nothing else.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+STRICT = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
 
 
 @dataclass
@@ -39,10 +49,17 @@ class Report(HTMLParser):
         self.tables: list[Sheet] = []
         self.glance: dict[str, str] = {}
         self.name = ""
+        self.data: list[Any] = []
         self.feed(text)
         self.close()
 
+    def end(self, tag: str) -> None:
+        """Close what a tag ends without saying so."""
+        while self.open and tag in ENDED_BY.get(self.open[-1], ()):
+            self.open.pop()
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.end(tag)
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
@@ -60,10 +77,15 @@ class Report(HTMLParser):
             self.tables[-1].rows[-1][-1] = ("", dict(attrs)["value"])
 
     def handle_endtag(self, tag: str) -> None:
+        if tag not in ENDED_BY:
+            self.end(tag)
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         where = self.open[-1] if self.open else ""
+        if where == "script" and self.elements[-1][1].get("type") == "application/json":
+            self.data.append(json.loads(data))
+            where = "data of the script"
         self.texts.append((where, data))
         if where == "dt":
             self.name = data
@@ -95,7 +117,8 @@ class Report(HTMLParser):
 
     def words(self) -> str:
         """All that can be read."""
-        return "\n".join(text for where, text in self.texts if where != "style")
+        hidden = ("style", "script", "data of the script")
+        return "\n".join(text for where, text in self.texts if where not in hidden)
 
     def pictures(self) -> list[bytes]:
         """The images, as SVG."""
@@ -108,9 +131,31 @@ class Report(HTMLParser):
     def _images(self, tag: str, attribute: str) -> list[bytes]:
         """The images that stand in an attribute of an element."""
         addresses = [str(attrs[attribute]) for name, attrs in self.elements if name == tag]
-        start = "data:image/svg+xml;base64,"
-        assert all(one.startswith(start) for one in addresses)
-        return [base64.b64decode(one.removeprefix(start), validate=True) for one in addresses]
+        return [_svg(one) for one in addresses]
+
+
+def _svg(address: str) -> bytes:
+    """A picture from its address, in base64 or in letters without what would end an address or a string."""
+    kind, _, content = address.partition(",")
+    if kind == "data:image/svg+xml;base64":
+        return base64.b64decode(content, validate=True)
+    assert kind == "data:image/svg+xml"
+    assert not set(content) & set(' \t\n\r"<>#&')
+    return unquote_to_bytes(content)
+
+
+def policy(page: Report) -> str:
+    """What the page must say that it may do: with a script of its own, that one and its style by their fingerprints."""
+    scripts = [text for where, text in page.texts if where == "script"]
+    if not scripts:
+        return POLICY
+    (script,) = scripts
+    (style,) = (text for where, text in page.texts if where == "style")
+    prints = {
+        name: base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()
+        for name, one in (("script", script), ("style", style))
+    }
+    return STRICT.format(**prints)
 
 
 def assert_harmless(text: str) -> Report:
@@ -119,7 +164,7 @@ def assert_harmless(text: str) -> Report:
     assert not page.open
     assert page.elements[2:4] == [
         ("meta", {"charset": "utf-8"}),
-        ("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
+        ("meta", {"http-equiv": "Content-Security-Policy", "content": policy(page)}),
     ]
     assert {tag for tag, _ in page.elements} <= ELEMENTS
     assert {name for _, attrs in page.elements for name in attrs} <= ATTRIBUTES

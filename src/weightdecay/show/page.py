@@ -28,7 +28,6 @@ from weightdecay.show.page_pictures import (
     Picture,
     Room,
     coefficient_picture,
-    curve_picture,
     map_picture,
     opinion_picture,
     path_picture,
@@ -37,6 +36,8 @@ from weightdecay.show.page_pictures import (
 from weightdecay.show.path_words import path_words
 from weightdecay.show.sanitize import for_html
 from weightdecay.show.sheet import Figure, Number, Sheet, number
+from weightdecay.show.slider import Slider, slider, slides, stops
+from weightdecay.show.slider_marks import marked_curve
 from weightdecay.show.training_part import TrainingPart, training_part
 from weightdecay.show.validation_curve import path_of
 
@@ -67,6 +68,7 @@ class Section:
     glance: tuple[Figure, ...]
     findings: tuple[Told, ...]
     curve: Picture
+    slider: Slider | None
     training: TrainingPart | None
     model: str
     coefficients: Picture | None
@@ -122,13 +124,15 @@ def _section(heading: str, tuning: Tuning, target: str | None, room: Room, ancho
     # The path of many targets at once is large, and each has its own section.
     path = None if tuning.targets else path_of(tuning)
     found = tuning.diagnostics
+    curve, marks = marked_curve(tuning, room, stops(tuning) if slides(tuning) else np.zeros(0, dtype=np.intp))
     said = [*tuning.verdict.splitlines(), *against_guessing(tuning), *filter(None, [interval_line(tuning)])]
     return Section(
         heading=heading,
         verdict=tuple(for_html(line, TEXT_LIMIT) for line in said),
         glance=tuple(_glance(tuning, target)),
         findings=tuple(_told(short_names(one, tuning.columns), anchors) for one in tuning.findings),
-        curve=curve_picture(tuning, room),
+        curve=curve,
+        slider=slider(tuning, path, marks, room, nested=bool(heading)),
         training=training_part(tuning, room),
         model=path_words(path).heading,
         coefficients=coefficient_picture(found, target, room),

@@ -1,12 +1,16 @@
-"""The report: one HTML file that loads nothing, runs nothing and can be sent to anybody."""
+"""The report: one HTML file that loads nothing, runs its own script alone and can be sent to anybody."""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightdecay.records.comparison import Comparison
 from weightdecay.records.tuning import Tuning
+from weightdecay.show.comparison_page import write_comparison
+from weightdecay.show.embedded import fingerprint, in_letters
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.page import page
 
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def report(result: Tuning, path: str | Path) -> Path:
+def report(result: Tuning | Comparison, path: str | Path) -> Path:
     """Write a report as one self-contained HTML file.
 
     It holds the verdict, the findings, the picture of the curve, the coefficients beside least squares and beside the
@@ -22,13 +26,19 @@ def report(result: Tuning, path: str | Path) -> Path:
     whether its probabilities can be taken at their word), what other criteria and habits would choose and what that
     costs, the settings that a search has tried, every number of the curve, what became of the columns, what was done
     when the rows were read, and the command and the versions that repeat the work. What was not computed is left out.
-    It has no script and loads nothing, and stays below 500 kB with 1,000 columns and 100 decays; the file is there
-    wholly or not at all.
+
+    A slider goes along the decays and shows at each of them its place on the curve, the held-out loss, the degrees of
+    freedom, the largest weights and the same strength in the units of other tools; the address keeps the place
+    (``report.html#decay=0.01``). Its script computes nothing: every text is in the page. Without scripts all else is
+    there. The page loads nothing, its policy allows only its own script and style, by their SHA-256, and it stays below
+    500 kB with 1,000 columns and 100 decays; the file is there wholly or not at all.
+
+    Of a comparison it tells which form of regularisation suits the data, and how all forms did; that has no script.
 
     Parameters
     ----------
-    result : Tuning
-        What `wd.tune` returned.
+    result : Tuning or Comparison
+        What `wd.tune` or `wd.compare` returned.
     path : str or Path
         The file to write.
 
@@ -40,7 +50,7 @@ def report(result: Tuning, path: str | Path) -> Path:
     Raises
     ------
     TypeError
-        The result is not a `Tuning`.
+        The result is neither.
     OSError
         The file cannot be written.
 
@@ -55,9 +65,12 @@ def report(result: Tuning, path: str | Path) -> Path:
     >>> file.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
+    if isinstance(result, Comparison):
+        return write_comparison(result, path)
     if not isinstance(result, Tuning):
         raise TypeError(
-            f"a report needs a Tuning, not {type(result).__name__}; pass what wd.tune returned, or model.tuning_"
+            f"a report needs a Tuning, not {type(result).__name__}; pass what wd.tune returned, or model.tuning_, "
+            "or what wd.compare returned"
         )
     # Before the work, not after it.
     check_writable(path)
@@ -66,7 +79,22 @@ def report(result: Tuning, path: str | Path) -> Path:
 
 def html(tuning: Tuning) -> str:
     """The report as text."""
-    return _template().render(page=page(tuning))
+    style, script = _part("report.css"), _part("report.js")
+    return _template().render(page=page(tuning), style=style, script=script, policy=_policy(style, script))
+
+
+def _policy(style: str, script: str) -> str:
+    """What the page may do: show its own pictures in its own style, and run its own script."""
+    return (
+        f"default-src 'none'; script-src '{fingerprint(script)}'; style-src '{fingerprint(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _part(name: str) -> str:
+    """A part of the page that is the same in every report."""
+    return files("weightdecay.show").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
@@ -81,4 +109,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["in_letters"] = in_letters
     return environment.get_template("report.html.jinja")
