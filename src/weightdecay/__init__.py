@@ -77,6 +77,7 @@ __all__ = [
     "timescale",
     "transfer",
     "tune",
+    "why",
     "with_decay",
     "with_max_norm",
     "without_decay",
@@ -161,7 +162,11 @@ _OPTIONAL = {
 }
 
 # Public name -> the module that it is.
-_MODULES = {"plot": "weightdecay.show.plots", "terminal": "weightdecay.show.terminal"}
+_MODULES = {
+    "plot": "weightdecay.show.plots",
+    "terminal": "weightdecay.show.terminal",
+    "why": "weightdecay.studies.why",
+}
 
 # Type checkers and editors read the imports, which a test holds against the two tables; hiding ``__getattr__`` from
 # them keeps a misspelt name an error.
@@ -208,6 +213,7 @@ if TYPE_CHECKING:
     from weightdecay.show import plots as plot
     from weightdecay.show import terminal as terminal
     from weightdecay.show.report import report
+    from weightdecay.studies import why as why
     from weightdecay.studies.compare import compare
     from weightdecay.studies.model_files import load, save
     from weightdecay.studies.new_rows import read_rows

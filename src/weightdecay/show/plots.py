@@ -41,6 +41,7 @@ from weightdecay.show.roc_picture import roc
 from weightdecay.show.squeezed_axis import SPREAD, squeeze
 from weightdecay.show.target_curves import draw_targets
 from weightdecay.show.validation_curve import draw, path_of
+from weightdecay.show.why_plot import why
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +59,7 @@ __all__ = [
     "roc",
     "training",
     "validation",
+    "why",
 ]
 
 Array = NDArray[np.float64]
