@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,6 +40,8 @@ from weightdecay.show.slider import Slider, slider, slides, stops
 from weightdecay.show.slider_marks import marked_curve
 from weightdecay.show.training_part import TrainingPart, training_part
 from weightdecay.show.validation_curve import path_of
+from weightdecay.show.why_part import WhyPart, why_parts
+from weightdecay.show.why_sections import Measured
 
 MAX_TARGETS = 3
 LONG = 25  # rows of a table that is folded away
@@ -47,6 +49,7 @@ LONG = 25  # rows of a table that is folded away
 SHARED = Room(points=150, top=12, rows=40, wide=False)
 TEXT_LIMIT = 1000
 MAX_NOTES = 30
+MANY = 200  # columns of a page that is large, whose further pictures have one layout
 SQUARED = "mean squared error"  # whose root has the unit of the target
 
 
@@ -90,6 +93,7 @@ class Page:
 
     title: str
     sections: tuple[Section, ...]
+    why: tuple[WhyPart, ...]
     plan: Sheet | None
     notes: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
@@ -97,8 +101,8 @@ class Page:
     long: int = LONG
 
 
-def page(tuning: Tuning) -> Page:
-    """The report on a tuning: one section, or one for each of the first targets after that for all."""
+def page(tuning: Tuning, explain: Iterable[Measured] = ()) -> Page:
+    """The report on a tuning: one section, or one for all and for each of the first targets; and why it works."""
     shown = tuning.targets[:MAX_TARGETS]
     anchors: Counter[str] = Counter()
     only = tuning.target_names[0] if len(tuning.target_names) == 1 else None
@@ -109,7 +113,8 @@ def page(tuning: Tuning) -> Page:
     left = len(tuning.targets) - len(shown)
     note = f"{counted(left, 'more target')} not shown here; the JSON has all." if left else ""
     title = for_html(subject(tuning), TEXT_LIMIT)
-    return Page(title, tuple(sections), plan_sheet(tuning.plan), _notes(tuning), facts(tuning), note)
+    why = why_parts(explain, Room(wide=len(tuning.columns) <= MANY))
+    return Page(title, tuple(sections), why, plan_sheet(tuning.plan), _notes(tuning), facts(tuning), note)
 
 
 def _notes(tuning: Tuning) -> tuple[str, ...]:

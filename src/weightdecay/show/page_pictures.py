@@ -19,7 +19,6 @@ from weightdecay.show.coefficient_picture import TOP, per_deviation
 from weightdecay.show.flat_coefficients import FlatCoefficients, in_one_row
 from weightdecay.show.fold_words import counted, fold_models, single, stability
 from weightdecay.show.heatmap_picture import RATE, draw_page, of_page
-from weightdecay.show.loss_axis import COMPARABLE
 from weightdecay.show.path_words import path_words
 from weightdecay.show.pictures import svg_address
 from weightdecay.show.residual_picture import drawn
@@ -65,13 +64,6 @@ def picture(room: Room, draw: Callable[[Axes], object], height: float, words: st
     narrow = svg_address(draw, NARROW, height)
     wide, other = (svg_address(draw, WIDE, height), narrow) if room.wide else (narrow, "")
     return Picture(wide, other, for_html(words, TEXT_LIMIT), for_html(caption, TEXT_LIMIT))
-
-
-def curve_picture(tuning: Tuning, room: Room) -> Picture:
-    """The flagship: held-out and training loss against the decay."""
-    what = tuning.metric if tuning.scoring not in COMPARABLE else "and training loss"
-    words = f"Held-out {what} against the decay. " + tuning.verdict.replace("\n", " ")
-    return picture(room, lambda ax: plots.validation(tuning, ax=ax), 4.1, words)
 
 
 def path_picture(tuning: Tuning, path: DecayPath | None, room: Room) -> Picture | None:

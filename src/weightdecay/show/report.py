@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,12 +14,13 @@ from weightdecay.show.comparison_page import write_comparison
 from weightdecay.show.embedded import fingerprint, in_letters
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.page import page
+from weightdecay.show.why_sections import Measured
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def report(result: Tuning | Comparison, path: str | Path) -> Path:
+def report(result: Tuning | Comparison, path: str | Path, *, explain: Iterable[Measured] = ()) -> Path:
     """Write a report as one self-contained HTML file.
 
     It holds the verdict, the findings, the picture of the curve, the coefficients beside least squares and beside the
@@ -41,6 +43,9 @@ def report(result: Tuning | Comparison, path: str | Path) -> Path:
         What `wd.tune` or `wd.compare` returned.
     path : str or Path
         The file to write.
+    explain : iterable of records of `wd.why`, optional
+        Why decay works on these rows, as `wd.why.explain` or its single functions have measured it: a part of the
+        report for each, with its picture.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def report(result: Tuning | Comparison, path: str | Path) -> Path:
     Raises
     ------
     TypeError
-        The result is neither.
+        The result is neither, or what is to be explained is no record of `wd.why` or goes with a comparison.
     OSError
         The file cannot be written.
 
@@ -65,7 +70,10 @@ def report(result: Tuning | Comparison, path: str | Path) -> Path:
     >>> file.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
+    told = tuple(explain)
     if isinstance(result, Comparison):
+        if told:
+            raise TypeError("explain= goes with the report of a Tuning; a comparison has one answer, and no decay")
         return write_comparison(result, path)
     if not isinstance(result, Tuning):
         raise TypeError(
@@ -74,13 +82,13 @@ def report(result: Tuning | Comparison, path: str | Path) -> Path:
         )
     # Before the work, not after it.
     check_writable(path)
-    return write_text(path, html(result))
+    return write_text(path, html(result, told))
 
 
-def html(tuning: Tuning) -> str:
+def html(tuning: Tuning, explain: Iterable[Measured] = ()) -> str:
     """The report as text."""
     style, script = _part("report.css"), _part("report.js")
-    return _template().render(page=page(tuning), style=style, script=script, policy=_policy(style, script))
+    return _template().render(page=page(tuning, explain), style=style, script=script, policy=_policy(style, script))
 
 
 def _policy(style: str, script: str) -> str:
