@@ -124,7 +124,8 @@ def seen_by_type_checkers() -> dict[str, str]:
         assert isinstance(node, ast.ImportFrom)
         for alias in node.names:
             place = f"{node.module}.{alias.name}"
-            is_module = ROOT.parent.joinpath(*place.split(".")).with_suffix(".py").is_file()
+            at = ROOT.parent.joinpath(*place.split("."))
+            is_module = at.is_dir() or at.with_suffix(".py").is_file()
             seen[alias.asname or alias.name] = place if is_module else str(node.module)
     return seen
 
