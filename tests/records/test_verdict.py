@@ -146,10 +146,10 @@ def test_no_decay_and_infinite_decay_in_words() -> None:
     none = lines(linear(FakeProblem((rising(1.0),))))
     assert none[0].startswith("Use no decay (decay = 0): shrinking the weights does not help here (rule min;")
     assert "Ridge(alpha=0)" in none[3] and "weight_decay=0 " in none[3]
-    assert none[1].startswith("It matters only that decay is not too large: anything up to 0.0")
+    assert none[1].startswith("Decay hardly matters as long as it is not too large: anything from none up to 0.0")
     infinite = lines(linear(FakeProblem((falling(1.0),))))
     assert infinite[0].startswith("Use infinite decay: the decayed columns do not help to predict")
-    assert infinite[1].startswith("It matters only that decay is not too small: anything from ")
+    assert infinite[1].startswith("Decay hardly matters as long as it is not too small: anything from ")
     assert " up is within 1 % of the best" in infinite[1]
     assert infinite[3] == "The same strength elsewhere: leave the decayed columns out."
 
@@ -184,11 +184,11 @@ def test_below_what_can_be_fitted_too_little_is_not_said_to_hurt() -> None:
     none = tuning.reference("no decay")
     assert none is not None and math.isnan(none.mean) and tuning.window[0] == tuning.decays[0] > 0
     second = lines(tuning)[1]
-    assert second.startswith(f"It matters only that decay is not too large: {FITTED}anything from ")
+    assert second.startswith(f"Decay hardly matters as long as it is not too large: {FITTED}anything from ")
     assert second.count("whose loss is known") == 1 and "a factor of" not in second
     # Where too little is seen to hurt it is said, as if no decay could be fitted.
     assert lines(tuned(FakeProblem((unfit(falling(1.0)),))))[1].startswith(
-        "It matters only that decay is not too small"
+        "Decay hardly matters as long as it is not too small"
     )
     # A smaller decay that was tried besides, and is worse, closes the end again; one as good does not.
     given = [0.05, 0.1, 10.0]
@@ -279,7 +279,9 @@ def test_these_data_cannot_tell() -> None:
     )
     # With both ends known, or the window itself open to one side, there is nothing to add.
     assert lines(replace(tuning, plausible=(1e-9, 1e9)))[1].startswith("It matters: ")
-    assert lines(replace(half, window=(0.0, 3.0)))[1].startswith("It matters only that decay is not too large: ")
+    assert lines(replace(half, window=(0.0, 3.0)))[1].startswith(
+        "Decay hardly matters as long as it is not too large: "
+    )
 
 
 def test_data_that_cannot_tell_exist() -> None:
@@ -413,7 +415,8 @@ def test_scores_near_zero_are_not_divided_by() -> None:
 def test_the_same_strength_elsewhere_is_what_convert_says() -> None:
     tuning = linear(FakeProblem((valley(0.1),)))
     match = re.fullmatch(
-        r"The same strength elsewhere on standardised columns: scikit-learn Ridge\(alpha=(\S+)\), glmnet lambda=(\S+), "
+        r"The same strength elsewhere on standardised columns \(StandardScaler first\): "
+        r"scikit-learn Ridge\(alpha=(\S+)\), glmnet lambda=(\S+), "
         r"torch SGD weight_decay=(\S+) with MSELoss\.",
         lines(tuning)[3],
     )

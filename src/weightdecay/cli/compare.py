@@ -30,7 +30,7 @@ from weightdecay.cli.options import (
     TunedModels,
     Weight,
 )
-from weightdecay.cli.sentences import SAME_NAMES, as_options, say, sentences, tell
+from weightdecay.cli.sentences import say, sentences, tell
 
 if TYPE_CHECKING:
     from weightdecay import Comparison, Progress, Table
@@ -151,8 +151,9 @@ def _tell_scoring(asked: str | None, found: Comparison, table: Table) -> None:
 def _show(found: Comparison, picked: Model, page: Path | None, *, as_json: bool) -> None:
     """Write the file, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
     import weightdecay as wd
+    from weightdecay.cli.findings import in_words
 
-    told = in_words_of_options(found)
+    told = replace(found, findings=in_words(found.findings, picked.table))
     if page is not None:
         wd.report(told, page)
     if as_json:
@@ -161,12 +162,3 @@ def _show(found: Comparison, picked: Model, page: Path | None, *, as_json: bool)
         tell(wd.terminal.comparison(told, picked.shown))
     if page is not None:
         tell(f"report: {wd.terminal.sentence(str(page))}", stderr=as_json)
-
-
-def in_words_of_options(comparison: Comparison) -> Comparison:
-    """Findings told as to somebody who typed a command."""
-    told = tuple(
-        replace(one, message=as_options(one.message, SAME_NAMES), remedy=as_options(one.remedy, SAME_NAMES))
-        for one in comparison.findings
-    )
-    return replace(comparison, findings=told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,6 +26,18 @@ def in_words_of_options(tuning: Tuning, table: Table | None = None) -> Tuning:
     return replace(tuning, later=_Told(tuning, table))
 
 
+def in_words(findings: Iterable[Finding], table: Table | None) -> tuple[Finding, ...]:
+    """Findings as to somebody who typed a command: options instead of arguments, rows by their place in the file."""
+
+    def place(row: int) -> str:
+        return f"row {row + 1} of those used" if table is None else table.place(row)
+
+    def words(sentence: str) -> str:
+        return _ROW.sub(lambda found: place(int(found[1])), as_options(sentence, SAME_NAMES))
+
+    return tuple(replace(one, message=words(one.message), remedy=words(one.remedy)) for one in findings)
+
+
 @final
 class _Told:
     """What is asked of a `Tuning`, asked of the one it came from, which computes each but once."""
@@ -43,10 +55,7 @@ class _Told:
 
     def findings(self, tuning: Tuning) -> tuple[Finding, ...]:
         """What the user should know, in words for the command line."""
-        return tuple(
-            replace(one, message=self._words(one.message), remedy=self._words(one.remedy))
-            for one in self._tuning.findings
-        )
+        return in_words(self._tuning.findings, self._table)
 
     def diagnostics(self) -> Diagnostics | ClassDiagnostics | None:
         """The model in use looked at closely."""
@@ -63,11 +72,3 @@ class _Told:
     def model(self) -> Any:
         """The estimator, refitted."""
         return self._tuning.model
-
-    def _words(self, sentence: str) -> str:
-        """A sentence of a finding for the command line."""
-        return _ROW.sub(lambda found: self._place(int(found[1])), as_options(sentence, SAME_NAMES))
-
-    def _place(self, row: int) -> str:
-        """Where a row, counted from 0, is."""
-        return f"row {row + 1} of those used" if self._table is None else self._table.place(row)

@@ -14,10 +14,20 @@ import typer
 from weightdecay.cli.sentences import counted
 
 if TYPE_CHECKING:
-    from weightdecay import LinearRegression, LogisticRegression, NetworkClassifier, NetworkRegressor, Table
+    from weightdecay import (
+        LinearRegression,
+        LogisticRegression,
+        NetworkClassifier,
+        NetworkRegressor,
+        PoissonRegression,
+        Table,
+    )
 
 # What a target has to be read as for a model; None goes by its fields.
-CLASSES = {"auto": None, "linear": False, "logistic": True, "network": None}
+CLASSES = {"auto": None, "linear": False, "logistic": True, "poisson": False, "network": None}
+CALLED = {"linear": "linear regression", "logistic": "logistic regression", "poisson": "Poisson regression"}
+LONG_TAIL = 1.0  # skewness from which whole numbers look like counts
+UNITS = {"linear": "Ridge.alpha", "logistic": "LogisticRegression.C", "poisson": "PoissonRegressor.alpha"}
 # Scorers that judge one of two classes against the other.
 OF_ONE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision")
 
@@ -29,7 +39,7 @@ class Model:
     Parameters
     ----------
     table : Table
-    kind : {"linear", "logistic"}
+    kind : {"linear", "logistic", "poisson"}
     said : str
         Which model was chosen and why, where that was left open.
     plain : bool
@@ -52,7 +62,7 @@ class Model:
 
     def estimator(
         self, exempt: Sequence[str], class_weight: str | None, **settings: Any
-    ) -> LinearRegression | LogisticRegression:
+    ) -> LinearRegression | LogisticRegression | PoissonRegression:
         """The estimator for the table's columns, some of them exempt from decay with all that is made of them.
 
         Raises
@@ -74,8 +84,10 @@ class Model:
         if self.kind == "logistic":
             return wd.LogisticRegression(decay_weights=weights, class_weight=class_weight, **settings)
         if class_weight is not None:
-            why = "it weighs classes, and linear regression predicts numbers; leave it out, or give --model logistic"
+            why = f"it weighs classes, and {CALLED[self.kind]} predicts numbers; leave it out, or give --model logistic"
             raise typer.BadParameter(why, param_hint="'--class-weight'")
+        if self.kind == "poisson":
+            return wd.PoissonRegression(decay_weights=weights, **settings)
         return wd.LinearRegression(decay_weights=weights, **settings)
 
     def trained(self, seed: int | None, **settings: Any) -> NetworkRegressor | NetworkClassifier:
@@ -90,7 +102,7 @@ class Model:
         """The parameter of scikit-learn whose numbers are taken for decays most often; of a network there is none."""
         if self.network:
             return ""
-        return f"sklearn.{'LogisticRegression.C' if self.kind == 'logistic' else 'Ridge.alpha'}"
+        return f"sklearn.{UNITS[self.kind]}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +136,7 @@ def chosen(model: str, data: Path, target: str, *, classes: bool | None = None, 
 
     Parameters
     ----------
-    model : {"auto", "linear", "logistic", "network"}
+    model : {"auto", "linear", "logistic", "poisson", "network"}
     classes : bool or None
         Whether the target is of classes, where that was said.
     data, target, how
@@ -141,14 +153,15 @@ def chosen(model: str, data: Path, target: str, *, classes: bool | None = None, 
 
     wanted = CLASSES[model] if classes is None else classes
     if wanted is not None and CLASSES[model] not in (None, wanted):
-        kind, other = ("linear", "logistic") if wanted else ("logistic", "linear")
-        why = f"{kind} regression predicts {'numbers' if wanted else 'classes'}; give --model {other}, or network"
+        other = "logistic" if wanted else "linear"
+        why = f"{CALLED[model]} predicts {'numbers' if wanted else 'classes'}; give --model {other}, or network"
         raise typer.BadParameter(why, param_hint="'--classes'" if wanted else "'--numbers'")
     if model == "network" and find_spec("torch") is None:
         raise ValueError("a network needs PyTorch, which is not installed; pip install weightdecay[torch]")
     table = wd.read(data, target, classes=wanted, **how)
     called = NETWORKS if model == "network" else REGRESSIONS
-    found = _by_target(table, called) if wanted is None else Model(table, "logistic" if wanted else "linear")
+    kind = "logistic" if wanted else "poisson" if model == "poisson" else "linear"
+    found = _by_target(table, called) if wanted is None else Model(table, kind)
     return replace(found, network=model == "network")
 
 
@@ -168,7 +181,21 @@ def _by_target(table: Table, called: _Called) -> Model:
     if values:
         few = f"only {counted(len(values), 'different one')}, all whole: {called.few}"
         return _noted(Model(table, "linear", f"{said}; it has {few}"))
+    if called is REGRESSIONS and _counts(table):
+        return _noted(Model(table, "linear", f"{said}; all are whole and skewed: if it counts, try --model poisson"))
     return Model(table, "linear", said)
+
+
+def _counts(table: Table) -> bool:
+    """Whether a target may be of counts, whose spread grows with their mean: whole, from 0 up, with a long tail."""
+    import numpy as np
+
+    values = np.asarray(table.y, dtype=float)
+    values = values[np.isfinite(values)]
+    if not values.size or values.min() < 0 or (values != np.rint(values)).any():
+        return False
+    centre, spread = values.mean(), values.std()
+    return bool(spread > 0 and ((values - centre) ** 3).mean() > LONG_TAIL * spread**3 and 2 * spread > centre)
 
 
 def _noted(model: Model) -> Model:

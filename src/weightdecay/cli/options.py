@@ -18,7 +18,7 @@ MOST_DECAYS = 10_000
 _NOT_REPEATED = ("report", "save", "as_json", "dry_run")
 
 
-MODELS = ("auto", "linear", "logistic")
+MODELS = ("auto", "linear", "logistic", "poisson")
 # A network has no coefficients that a path could show.
 TUNED_MODELS = (*MODELS, "network")
 RULES = ("min", "1se")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,13 +29,14 @@ def report(
     """Write a report of what was stored: verdict, pictures and numbers in one HTML file."""
     with sentences():
         import weightdecay as wd
-        from weightdecay.cli import compare, findings
+        from weightdecay.cli import findings
         from weightdecay.cli.work import file_to_write
 
         file = file_to_write("OUT.HTML", out, {"source": source}) or out
         text = _text(source)
         if text is not None and _of_forms(text):
-            wd.report(compare.in_words_of_options(wd.Comparison.from_json(text)), file)
+            found = wd.Comparison.from_json(text)
+            wd.report(replace(found, findings=findings.in_words(found.findings, None)), file)
         else:
             wd.report(findings.in_words_of_options(_tuning(source, text)), file)
         tell(f"report: {wd.terminal.sentence(str(file))}")

@@ -132,12 +132,14 @@ def _others(comparison: Comparison) -> str:
     rest = [one for one in known if one.name != comparison.suits]
     good = [one.name for one in rest if as_good(one.to_best, comparison, best)]
     worse = [one for one in rest if one.name not in good]
+    maybe = [one for one in worse if one.to_best.mean <= CERTAIN * one.to_best.error]
     parts = []
     if good:
         parts.append(f"as good within one paired standard error: {_listed(good)}")
-    if worse:
-        told = (f"{_called(one.name)} ({_loss(comparison, one)})" for one in sorted(worse, key=lambda one: one.mean))
-        parts.append(f"worse: {', '.join(told)}")
+    for how, some in (("perhaps worse, by one to two", maybe), ("worse", [one for one in worse if one not in maybe])):
+        if some:
+            told = (f"{_called(one.name)} ({_loss(comparison, one)})" for one in sorted(some, key=lambda one: one.mean))
+            parts.append(f"{how}: {', '.join(told)}")
     both = next((one for one in known if one.name == "dropout + weight decay"), None)
     if both is not None and not _adds(both.to_decay, comparison, best):
         parts.append("dropout adds nothing over decay")
@@ -156,7 +158,7 @@ def _weights(comparison: Comparison) -> str:
     row = comparison.row(comparison.suits)
     if row is None or math.isnan(row.stability):
         return ""
-    said = f"Between folds its weights have a mean cosine of {row.stability:.2f}"
+    said = f"From fold to fold its weights agree to a mean cosine of {row.stability:.2f} (1 is the same direction)"
     if math.isfinite(row.support) and row.nonzero < comparison.n_weights:
         said += f", and two folds share {row.support:.0%} of those that are not zero"
     return f"{said}."
@@ -253,7 +255,9 @@ def table(comparison: Comparison) -> str:
 
 def footnote(comparison: Comparison) -> str:
     """What the numbers of the table are."""
+    worse = "below" if comparison.as_metric(1.0) < 0 else "above"
     return (
-        f"Held-out {comparison.metric} on {comparison.cv}, differences with half a 95 % interval; {comparison.how} "
+        f"Held-out {comparison.metric} on {comparison.cv}; differences, {worse} 0 is worse, ± half a 95 % interval; "
+        f"{comparison.how} "
         "Stability: mean cosine between the weights of two folds. Overhead: time of a fit over that of none."
     )

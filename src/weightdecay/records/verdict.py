@@ -31,6 +31,10 @@ ELSEWHERE: Mapping[str, tuple[tuple[str, str, Mapping[str, str]], ...]] = {
         ("glmnet lambda={}", "glmnet.binomial.lambda", {}),
         ("torch SGD weight_decay={}", "torch.coupled.weight_decay", {}),
     ),
+    "PoissonRegression": (
+        ("scikit-learn PoissonRegressor(alpha={})", "sklearn.PoissonRegressor.alpha", {}),
+        ("glmnet lambda={}", "glmnet.poisson.lambda", {}),
+    ),
     "Ridge": (("Ridge(alpha={})", "sklearn.Ridge.alpha", {}),),
     "Lasso": (("Lasso(alpha={})", "sklearn.Lasso.alpha", {}),),
     "ElasticNet": (("ElasticNet(alpha={})", "sklearn.ElasticNet.alpha", {}),),
@@ -204,7 +208,7 @@ def _range(interval: tuple[float, float]) -> str:
     if low == 0 and math.isinf(high):
         return "any decay from none to infinity"
     if low == 0:
-        return f"anything up to {brief(high)}"
+        return f"anything from none up to {brief(high)}"
     return f"anything from {brief(low)} up" if math.isinf(high) else f"anything from {brief(low)} to {brief(high)}"
 
 
@@ -265,9 +269,9 @@ def _how_it_matters(tuning: Tuning) -> str:
     """On which side decay matters, and on which these data cannot tell."""
     (low, high), (least, most) = _opened(tuning)
     if low == 0:
-        return "It matters only that decay is not too large"
+        return "Decay hardly matters as long as it is not too large"
     if math.isinf(high):
-        return "It matters only that decay is not too small"
+        return "Decay hardly matters as long as it is not too small"
     if least == 0:
         # Where no decay cannot be fitted some is needed, however little.
         unsure = "any is needed" if tuning.plausible[0] == 0 else "too little does"
@@ -366,7 +370,7 @@ def _elsewhere(tuning: Tuning) -> str:
     ]
     if tuning.l1_ratio:
         parts = list(mixed_elsewhere(tuning, facts))
-    columns = " on standardised columns" if tuning.standardize else ""
+    columns = " on standardised columns (StandardScaler first)" if tuning.standardize else ""
     if tuning.grouping is not None and not tuning.grouping.alike:
         columns = f"{columns or ' on columns'} divided by the root of decay_weights_"
     return f"The same strength elsewhere{columns}: {', '.join(parts) or f'decay = {brief(tuning.decay)}'}."

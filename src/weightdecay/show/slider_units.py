@@ -27,7 +27,7 @@ def units(tuning: Tuning, decays: Sequence[float]) -> dict[str, Any]:
         lines = [(before, after, " ".join(brief(one) if math.isfinite(one) else UNKNOWN for one in decays))]
     else:
         lines = [line for tool in _tools(tuning) if (line := _line(tuning, decays, *tool)) is not None]
-    on = " on standardised columns" if tuning.standardize and lines else ""
+    on = " on standardised columns (StandardScaler first)" if tuning.standardize and lines else ""
     if tuning.grouping is not None and not tuning.grouping.alike:
         on = f"{on or ' on columns'} divided by the root of decay_weights_"
     return {"title": f"The same strength elsewhere{on}", "lines": lines}

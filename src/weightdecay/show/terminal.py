@@ -24,6 +24,7 @@ from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.fold_words import counted
 from weightdecay.show.grids import NAME, coefficients, columns, curve, trials
 from weightdecay.show.group_tables import group_grid
+from weightdecay.show.model_words import model_lines
 from weightdecay.show.names import short_names
 from weightdecay.show.plan_words import in_a_line, plain
 from weightdecay.show.sanitize import for_terminal
@@ -134,7 +135,7 @@ def tuning(tuning: Tuning, table: Table | None = None) -> RenderableType:
 
     first, *others = (sentence(line) for line in tuning.verdict.splitlines())
     beside = filter(None, (interval_line(tuning), training_line(tuning)))
-    guesses = map(sentence, (*against_guessing(tuning), *beside))
+    guesses = map(sentence, (*against_guessing(tuning), *model_lines(tuning), *beside))
     lines = [*_data_lines(table, tuning.plan, tuning.notes), f"[bold]{first}[/]", *others, *guesses]
     findings = (_finding(short_names(one, tuning.columns)) for one in tuning.findings)
     tried: list[RenderableType] = ["", trials(tuning)] if tuning.trials else []
