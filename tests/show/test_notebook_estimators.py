@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, clone
@@ -139,3 +141,11 @@ def test_a_record_alone_loads_nothing_else() -> None:
 def test_scikit_learn_still_asks_for_what_is_overridden() -> None:
     assert callable(BaseEstimator._html_repr)
     assert Fragment("<p>balanced</p>").words() == "balanced"
+
+
+def test_a_model_of_a_table_is_shown_as_the_estimator_inside(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"kind": ["a", "b", "c"] * 10, "size": range(30)})
+    target = np.arange(30.0) + 5.0 * (np.arange(30) % 3)
+    tuning = wd.tune(wd.LinearRegression(), frame, target, decays=[0.1, 1.0])
+    model = wd.load(wd.save(tuning, tmp_path / "model.wd"))
+    assert "Use decay" in tuning.verdict and "Use decay" in model._repr_html_()

@@ -278,6 +278,11 @@ class TableModel:
         of = f" of {quoted(self.target)}" if self.target else ""
         return f"TableModel({type(self.estimator).__name__}{of} from {_count(self.n_features_in_, 'column')})"
 
+    def _repr_html_(self) -> str | None:
+        """A notebook's view: that of the estimator inside, with the verdict of its search."""
+        html: str | None = self.estimator._repr_html_()
+        return html
+
     def _needed(self, frame: Any) -> Any:
         """The frame without columns that are ignored: nobody need be warned of a target that is still in it."""
         kind = type(frame)  # a column may have the name that is looked for
