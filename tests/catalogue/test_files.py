@@ -28,10 +28,17 @@ CASES: tuple[Case, ...] = tuple(case for room in ROOMS for case in room.CASES)
 GRID = ",".join(map(str, DECAYS))
 
 
-def of(kind: type, *, python: bool = False) -> Any:
-    """The cases of an outcome, as parameters; perhaps without those that only the command line has."""
+def of(kind: type, *, python: bool = False, thinned: bool = False) -> Any:
+    """The cases of an outcome, as parameters; perhaps without those that only the command line has.
+
+    Thinned, two of three take their turn among the long tests.
+    """
     chosen = [case for case in CASES if isinstance(case.outcome, kind) and not (python and case.words)]
-    return pytest.mark.parametrize("case", chosen, ids=[case.name for case in chosen])
+    marked = [
+        pytest.param(case, id=case.name, marks=pytest.mark.long if thinned and number % 3 else ())
+        for number, case in enumerate(chosen)
+    ]
+    return pytest.mark.parametrize("case", marked)
 
 
 def test_names_are_unique() -> None:
@@ -47,17 +54,25 @@ def test_what_can_be_computed_is_right_and_told(case: Case, run: Run, tmp_path: 
     done = run("tune", *words, *([] if "cv" in case.tune or split_by_table else [f"--cv={FOLDS}"]), "--json")
     assert (done.code, done.err) == (0, ""), done.err
     check(wd.Tuning.from_json(done.out), case)
-    if not (split_by_table or case.tune):
+    planned = json.loads(run("tune", *words, "--dry-run", "--json").out)
+    told = "\n".join([*planned["notes"], *(f"{one['name']!r}: {one['done']}" for one in planned["plan"])])
+    # What is not told of the columns is told with the answer.
+    missing = [word for word in case.outcome.told if word not in told]
+    shown = run("tune", *words).out if missing else ""
+    assert all(word in shown for word in missing), (missing, told, shown)
+
+
+@of(Right, thinned=True)
+def test_eyes_see_what_is_computed(case: Case, run: Run, tmp_path: Path) -> None:
+    file = case.file(tmp_path)
+    words = [file, *case.options(), f"--decays={GRID}"]
+    if not ({"group", "time"} & set(case.read) or case.tune):
         path = json.loads(run("path", *words, "--json").out)
         check_coefficients(np.array(path["coef"]), np.array(path["intercept"]), case)
     # As most people call it: with the decays and folds that the data ask for.
     shown = run("tune", file, *case.options())
     assert (shown.code, shown.err) == (0, ""), shown.err
     assert "\x1b" not in shown.out and "Traceback" not in shown.out and "nan" not in shown.out
-    planned = json.loads(run("tune", *words, "--dry-run", "--json").out)
-    told = "\n".join([shown.out, *planned["notes"], *(f"{one['name']!r}: {one['done']}" for one in planned["plan"])])
-    for word in case.outcome.told:
-        assert word in told, told
 
 
 @of(Right, python=True)
@@ -143,9 +158,10 @@ def test_hostile_names_are_harmless_on_the_page(run: Run, tmp_path: Path) -> Non
     shown = page.read_text(encoding="utf-8")
     for given in (shown, done.out):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", given)
-    assert "<script" not in shown and "<b>y" not in shown and "&lt;script&gt;" in shown
+    assert "<script>" not in shown and "<b>y" not in shown and "&lt;script&gt;" in shown
 
 
+@pytest.mark.long
 def test_twenty_thousand_columns(run: Run, tmp_path: Path) -> None:
     clean = files_headers.broad(20_000, 20)
     file = tmp_path / "data.csv"

@@ -43,10 +43,11 @@ def bare(tuning: wd.Tuning) -> wd.Tuning:
         ("--cv loo", {}, {"cv": "loo"}),
         ("--rule 1se", {}, {"rule": "1se"}),
         ("--cv 4 --scoring r2", {}, {"cv": 4, "scoring": "r2"}),
-        (
+        pytest.param(
             "--cv 4 --rule 1se --scoring neg_mean_absolute_error",
             {},
             {"cv": 4, "rule": "1se", "scoring": "neg_mean_absolute_error"},
+            marks=pytest.mark.long,
         ),
         ("--decays 10,0.1,1,0.1", {}, {"decays": [0.1, 1.0, 10.0]}),
         ("--decays 0,inf,1e-2", {}, {"decays": [0.0, 0.01, np.inf]}),

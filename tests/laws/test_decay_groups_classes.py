@@ -94,7 +94,13 @@ def test_the_tuned_curve_is_that_of_refits_with_the_tuned_weights(k: int) -> Non
 
 @pytest.mark.parametrize(
     ("shape", "k"),
-    [((100, 14), 2), ((100, 14), 3), ((100, 14), 0), ((24, 30), 2), ((24, 30), 0)],
+    [
+        ((100, 14), 2),
+        pytest.param((100, 14), 3, marks=pytest.mark.long),
+        ((100, 14), 0),
+        ((24, 30), 2),
+        pytest.param((24, 30), 0, marks=pytest.mark.long),
+    ],
     ids=["tall, two classes", "tall, three classes", "tall, counts", "wide, two classes", "wide, counts"],
 )
 def test_never_worse_than_the_best_single_decay_on_the_same_folds(shape: tuple[int, int], k: int) -> None:
@@ -199,7 +205,9 @@ def test_a_row_twice_is_a_weight_of_two_and_units_change_nothing() -> None:
             assert np.log(each.groups[name] / strength) == pytest.approx(0.0, abs=0.1)
 
 
-@pytest.mark.parametrize("groups", [{"a": range(3)}, {"a": np.arange(14) < 4}], ids=["range", "mask"])
+@pytest.mark.parametrize(
+    "groups", [{"a": range(3)}, pytest.param({"a": np.arange(14) < 4}, marks=pytest.mark.long)], ids=["range", "mask"]
+)
 def test_a_saved_model_can_be_fitted_again(groups: Any, tmp_path: Path) -> None:
     X, y = data(80)
     model = wd.LogisticRegression(decay_groups=groups, cv=3).fit(X, y)

@@ -79,7 +79,10 @@ def honest(name: str, decays: tuple[float, ...]) -> Floats:
     return left_out_losses(kind(name), X, targets(name), np.array(decays) * len(y), metric)
 
 
-@pytest.mark.parametrize("name", ["breast cancer", "wine", "wide", "wide, three classes", "tall", "counts"])
+@pytest.mark.parametrize(
+    "name",
+    ["breast cancer", pytest.param("wine", marks=pytest.mark.long), "wide", "wide, three classes", "tall", "counts"],
+)
 def test_reported_losses_are_those_of_refits_all_over_the_window(name: str) -> None:
     decays = window(name)
     X, y = data(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 MARKUP = (
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -104,3 +106,6 @@ PLAIN = (
     "../../etc/passwd",
 )
 NAMES = (*MARKUP, *MATHEMATICS, *TERMINAL, *RICH, *INVISIBLE, *PLAIN)
+
+# One picture a name takes its time: two of three names take their turn among the long tests.
+THINNED = [pytest.param(name, id=str(at), marks=pytest.mark.long if at % 3 else ()) for at, name in enumerate(NAMES)]

@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 
 import weightdecay as wd
 from show.class_records import class_diagnostics, class_tuning
-from show.hostile import NAMES
+from show.hostile import NAMES, THINNED
 from show.records import tuning
 from weightdecay.records.class_diagnostics import ClassDiagnostics
 from weightdecay.show.labels import BLUE
@@ -223,7 +223,7 @@ def test_what_cannot_be_drawn_is_told_with_a_next_step() -> None:
         wd.plot.roc(alone)
 
 
-@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+@pytest.mark.parametrize("name", THINNED)
 def test_hostile_classes_are_text(name: str) -> None:
     record = replace(class_diagnostics(2), classes=("plain", name))
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import weightdecay as wd
-from show.hostile import NAMES
+from show.hostile import THINNED
 from weightdecay.records.comparison import Comparison, ComparisonRow, Difference
 from weightdecay.records.finding import Finding
 
@@ -98,7 +98,7 @@ def test_the_table_fits(width: int):
             assert word in text.getvalue()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", THINNED)
 def test_hostile_names(name: str):
     found = record(scoring=f"−{name}", cv=name, notes=(name,), findings=(Finding("WD001", "info", name, name),))
     with warnings.catch_warnings():

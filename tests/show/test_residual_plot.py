@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
 
 import weightdecay as wd
-from show.hostile import NAMES
+from show.hostile import THINNED
 from show.records import data, diagnostics, tuning
 from weightdecay.records.diagnostics import Diagnostics
 
@@ -166,7 +166,7 @@ def test_the_legend_hides_nothing(size):
     assert box.y0 >= ax.bbox.y1 - 1 and box.y1 <= ax.figure.bbox.y1 + 1 and box.x1 <= ax.figure.bbox.x1 + 1
 
 
-@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+@pytest.mark.parametrize("name", THINNED)
 def test_a_hostile_target_is_text(name):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")

@@ -261,7 +261,7 @@ def test_a_wide_table_takes_few_queries(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("level", ["", "k"])
+@pytest.mark.parametrize("level", ["", pytest.param("k", marks=pytest.mark.long)])
 def test_a_very_wide_table_takes_seconds(level: str) -> None:
     """Anything that looks at all columns for every column takes minutes."""
     values = np.random.default_rng(0).integers(0, 3, (20, 20_000)).astype(str)

@@ -326,7 +326,7 @@ def test_the_byte_is_told_as_it_stands_in_a_file_with_a_mark(refusal: Refusal) -
     assert "byte 7 (line 2) is 0xe9" in refusal(b"\xef\xbb\xbfa,y\n\xe9,1\n")
 
 
-@pytest.mark.parametrize("space", ["", " ", "\t", "\u3000"])
+@pytest.mark.parametrize("space", ["\t", *(pytest.param(one, marks=pytest.mark.long) for one in ("", " ", "\u3000"))])
 def test_twenty_thousand_columns_are_quick(space: str, sheet: Callable[[str], Sheet]) -> None:
     values = np.random.default_rng(0).standard_normal((20, 20_000)).tolist()
     names = [f"gene {index}" for index in range(20_000)]

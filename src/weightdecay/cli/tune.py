@@ -142,11 +142,10 @@ def tune(
         _tell_scoring(scoring, tuning, table)
         warn_of_folds(splits, len(tuning.losses), table)
         tuning = replace(tuning, source=table.source, target_names=(table.target,), command=options.repeated(context))
-        told = _answer(tuning, picked.shown, files, as_json=as_json)
         why: list[Any] = []
         if explain and not stopped:
             why, stopped = _measured(lambda: wd.why.explain(tuning, estimator, table, cv=splits, random_state=seed))
-        _report(told, files, why, as_json=as_json)
+        _show(tuning, picked.shown, files, why, as_json=as_json)
         if stopped:
             say(stopped)
             raise typer.Exit(INTERRUPTED)
@@ -204,30 +203,22 @@ def _measured(work: Callable[[], list[Any]]) -> tuple[list[Any], str]:
         return [], "interrupted while measuring why: the answer and the report are without it"
 
 
-def _answer(tuning: Tuning, table: Table, files: _Files, *, as_json: bool) -> Tuning:
-    """Save the model and write the answer: for eyes, or for programs. Returns it as eyes see it."""
+def _show(tuning: Tuning, table: Table, files: _Files, why: list[Any], *, as_json: bool) -> None:
+    """Write the files, then the answer: for eyes, or for programs on stdout and the rest on stderr."""
     import weightdecay as wd
     from weightdecay.cli.findings import in_words_of_options
 
     told = in_words_of_options(tuning, table)
     if files.save is not None:
         wd.save(tuning, files.save)
-    if as_json:
-        sys.stdout.write(tuning.to_json() + "\n")
-        sys.stdout.flush()
-    else:
-        tell(wd.terminal.tuning(told, table))
-    return told
-
-
-def _report(told: Tuning, files: _Files, why: list[Any], *, as_json: bool) -> None:
-    """Tell the first sentence of why it works, write the report if one was asked for, and say which files there are."""
-    import weightdecay as wd
-
-    for one in [] if as_json else why:
-        tell(wd.terminal.sentence(f"{one.name.replace('_', ' ')}: {one.sentences()[0]}"))
     if files.report is not None:
         wd.report(told, files.report, explain=why)
+    if as_json:
+        sys.stdout.write(tuning.to_json() + "\n")
+    else:
+        tell(wd.terminal.tuning(told, table))
+        for one in why:
+            tell(wd.terminal.sentence(f"{one.name.replace('_', ' ')}: {one.sentences()[0]}"))
     for what, file in (("report", files.report), ("model", files.save)):
         if file is not None:
             tell(f"{what}: {wd.terminal.sentence(str(file))}", stderr=as_json)
