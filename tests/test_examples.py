@@ -64,7 +64,10 @@ def test_every_table_has_its_line_on_origin_and_licence(examples: Path) -> None:
         assert target in table[0]
 
 
-@pytest.mark.parametrize(("name", "target"), NUMERIC.items())
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [pytest.param(*one, marks=pytest.mark.long if one[0] == "breast_cancer.csv" else ()) for one in NUMERIC.items()],
+)
 def test_the_command_line_tunes_a_numeric_table(name: str, target: str, examples: Path) -> None:
     command = [sys.executable, "-m", "weightdecay", "tune", str(examples / name), "--target", target, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -54,11 +54,13 @@ def test_what_can_be_computed_is_right_and_told(case: Case, run: Run, tmp_path: 
     assert all(line.startswith("weightdecay: logistic regression, since the target 'y' ") for line in chosen)
     assert len(chosen) == (0 if "classes" in case.read else 1)
     check(wd.Tuning.from_json(done.out), case)
-    planned = json.loads(run("tune", file, *words_of(case), "--dry-run", "--json").out)
     shown = run("tune", file, *words_of(case))
     assert (shown.code, shown.err) == (0, ""), shown.err
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", shown.out) and "Traceback" not in shown.out
-    told = "\n".join([shown.out, *planned["notes"], *(f"{one['name']!r}: {one['done']}" for one in planned["plan"])])
+    told = shown.out
+    if not all(word in told for word in case.outcome.told):
+        planned = json.loads(run("tune", file, *words_of(case), "--dry-run", "--json").out)
+        told = "\n".join([told, *planned["notes"], *(f"{one['name']!r}: {one['done']}" for one in planned["plan"])])
     for word in case.outcome.told:
         assert word in told, told
     check_predictions(run("predict", model, file), case)

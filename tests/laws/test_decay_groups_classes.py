@@ -26,6 +26,10 @@ Floats = NDArray[np.float64]
 SIGNAL, NOISE = range(3), range(3, 12)
 GROUPS = {"signal": SIGNAL, "noise": NOISE}
 KINDS = pytest.mark.parametrize("k", [2, 3, 0], ids=["two classes", "three classes", "counts"])
+# Three classes take long, and one test of each law has them.
+THINNED = pytest.mark.parametrize(
+    "k", [2, pytest.param(3, marks=pytest.mark.long), 0], ids=["two classes", "three classes", "counts"]
+)
 
 
 def data(n: int = 120, p: int = 14, *, k: int = 2, seed: int = 0) -> tuple[Floats, NDArray[np.int64]]:
@@ -78,7 +82,7 @@ def test_folds_are_those_of_refits_on_rescaled_columns(k: int) -> None:
         np.testing.assert_allclose(weight, sizes)
 
 
-@KINDS
+@THINNED
 def test_the_tuned_curve_is_that_of_refits_with_the_tuned_weights(k: int) -> None:
     X, y = data(k=k)
     folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, y > 0))
@@ -141,7 +145,7 @@ def test_noise_is_decayed_a_hundred_times_as_strongly_and_new_rows_gain(seed: in
     assert one < other
 
 
-@KINDS
+@THINNED
 def test_the_result_is_a_model_with_decay_weights(k: int) -> None:
     """What was tuned is one curve with fixed weights: given as such they give the same curve and the same model."""
     X, y = data(k=k)

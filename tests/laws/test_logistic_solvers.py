@@ -170,7 +170,7 @@ def test_every_thread_count_chooses_the_same(k: int) -> None:
     np.testing.assert_allclose(found[0].coef_, found[1].coef_, rtol=1e-9, atol=1e-10 * size)
 
 
-@pytest.mark.parametrize("k", [0, 2, 3])
+@pytest.mark.parametrize("k", [0, 2, pytest.param(3, marks=pytest.mark.long)])
 def test_the_same_bits_again(k: int) -> None:
     """Law 10: the same seed and threads give the same bits; another seed other folds."""
     X, y = problem(500, 10, k=k)

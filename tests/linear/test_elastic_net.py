@@ -210,7 +210,7 @@ KINDS = {"tall": (60, 6), "wide": (25, 40), "one column": (30, 1)}
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "sparse", "two targets", "constant target"])
-@pytest.mark.parametrize("mix", [1.0, 0.5])
+@pytest.mark.parametrize("mix", [pytest.param(1.0, marks=pytest.mark.long), 0.5])
 def test_what_is_asked_afterwards(kind: str, mix: float, tmp_path: Path) -> None:
     """Diagnostics, findings, intervals, report, file, JSON."""
     X, y = regression(*KINDS.get(kind, (60, 6)), t=2 if kind == "two targets" else 0, seed=6)

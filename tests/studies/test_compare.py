@@ -467,7 +467,7 @@ def test_the_right_form_on_twenty_seeds(kind: str, classes: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cv", "told"), [(2, "on 2 folds,"), (3, "on 3 folds,"), (4, "(nested, 4 folds"), (7, "(nested, 7")]
+    ("cv", "told"), [(2, "on 2 folds;"), (3, "(nested, 3 folds"), (4, "(nested, 4 folds"), (7, "(nested, 7")]
 )
 def test_it_compares_on_as_many_folds_as_were_asked_for(cv: int, told: str) -> None:
     X, y = regression()

@@ -104,7 +104,10 @@ def check_value(problem: NewtonProblem, loss: NewtonGroups, folds: Folds, thetas
         assert loss.value_and_gradient(theta)[0] == pytest.approx(float(engine.mean[0]), rel=1e-7)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(one, marks=() if one in ("plain", "all at once") else pytest.mark.long) for one in VARIANTS],
+)
 @pytest.mark.parametrize("k", [2, 3, 0], ids=["two classes", "three classes", "counts"])
 @SHAPES
 def test_gradient_and_value(shape: tuple[int, int], k: int, variant: str) -> None:

@@ -66,7 +66,7 @@ def slopes(k: int, X: Any, y: Any, model: tuple[Array, Array]) -> Array:
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.6])
-@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("standardize", [True, pytest.param(False, marks=pytest.mark.long)])
 @KINDS
 def test_models_meet_the_conditions_of_a_minimum(k: int, standardize: bool, l1_ratio: float) -> None:
     """With w where λ acts: g + λ(1 − ρ)w = −λρ sign w where w ≠ 0, and |g| ≤ λρ elsewhere; a column is free."""

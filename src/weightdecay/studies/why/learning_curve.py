@@ -100,10 +100,9 @@ def learning_curve(
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
-    >>> from weightdecay.studies.why.learning_curve import learning_curve
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((120, 20)); y = X @ rng.standard_normal(20) / 4 + rng.standard_normal(120)
-    >>> curve = learning_curve(wd.LinearRegression(), X, y, sizes=[25, 96])
+    >>> curve = wd.why.learning_curve(wd.LinearRegression(), X, y, sizes=[25, 96])
     >>> bool(curve.fits.none_mean[0] > 2 * curve.fits.tuned_mean[0])
     True
     """

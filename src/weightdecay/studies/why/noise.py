@@ -108,10 +108,9 @@ def noise(
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
-    >>> from weightdecay.studies.why.noise import noise
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((60, 5)); y = X @ [1.0, 1.0, 1.0, 0.0, 0.0] + rng.standard_normal(60)
-    >>> found = noise(wd.LinearRegression(), X, y, columns=[0, 30], labels=[])
+    >>> found = wd.why.noise(wd.LinearRegression(), X, y, columns=[0, 30], labels=[])
     >>> none, tuned = found.columns.fits.none_mean, found.columns.fits.tuned_mean
     >>> bool(none[1] / none[0] > tuned[1] / tuned[0])
     True

@@ -58,10 +58,9 @@ def sensitivity(tuning: Tuning, *, factors: Any = FACTORS, exact: bool | None = 
     Examples
     --------
     >>> import numpy as np, weightdecay as wd
-    >>> from weightdecay.studies.why.sensitivity import sensitivity
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((60, 30)); y = X @ rng.standard_normal(30) / 4 + rng.standard_normal(60)
-    >>> found = sensitivity(wd.tune(wd.LinearRegression(), X, y))
+    >>> found = wd.why.sensitivity(wd.tune(wd.LinearRegression(), X, y))
     >>> [one.factor for one in found.off], all(one.excess >= 0 for one in found.off)
     ([0.01, 0.1, 0.5, 2.0, 10.0, 100.0], True)
     """
