@@ -211,6 +211,29 @@ def test_the_rule(rows: tuple[ComparisonRow, ...], suits: str) -> None:
     assert found.verdict
 
 
+@pytest.mark.parametrize(
+    ("folds", "worse", "suits"),
+    [
+        (8, 0, "weight decay"),
+        (8, 1, "nothing"),
+        (6, 0, "nothing"),
+        (10, 1, "weight decay"),
+        (16, 0, "weight decay"),
+        (16, 1, "nothing"),
+    ],
+)
+def test_one_fold_that_is_most_of_the_loss_hides_no_gain_in_all_of_them(folds: int, worse: int, suits: str) -> None:
+    constant = np.linspace(2.0, 100.0, folds)
+    own = constant - 1.0
+    own[:worse] += 2.0
+    decay = replace(row("weight decay", 1.0, constant=-1.0), losses=own, to_constant=Difference(-1.0, 1.0))
+    rows = (row("none", 1.3), decay, replace(row("infinite decay", 2.0), losses=constant))
+    found = replace(
+        of(*rows), weight=np.ones(folds), repeat=np.arange(folds) // 8 if folds == 16 else np.zeros(folds, int)
+    )
+    assert found.suits == suits
+
+
 def test_words() -> None:
     sparse = of(row("none", 1.3), row("weight decay", 1.2), row("L1", 1.0, nonzero=31))
     assert "L1: 31 of 100 weights carry everything" in sparse.verdict

@@ -197,6 +197,8 @@ def _finished(tuned: Callable[[Progress | None], Tuning]) -> tuple[Tuning, str]:
 
 def _measured(work: Callable[[], list[Any]]) -> tuple[list[Any], str]:
     """What was measured of why decay works; nothing if the interrupt key was pressed, which is then said."""
+    if sys.stderr.isatty():
+        say("measuring why decay works on these rows; the interrupt key leaves that out")
     try:
         return work(), ""
     except KeyboardInterrupt:

@@ -196,8 +196,8 @@ class Comparison:
         Of the forms whose paired difference to the best is within one paired standard error, in this order: none, if
         its loss is within the tolerance of the best as well (else decay has fewer degrees of freedom); whichever keeps
         at most a quarter of the weights of the others; weight decay; L1; the elastic net; dropout; early stopping;
-        dropout with decay. ``"nothing"`` where the best is not better than infinite decay by two paired standard
-        errors.
+        dropout with decay. ``"nothing"`` where the best is not better than infinite decay, by two paired standard
+        errors or in nearly all folds (9 of 10; by a sign test at 1 %).
         """
         return named_form(self)
 

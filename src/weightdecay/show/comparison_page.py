@@ -286,8 +286,8 @@ def _measured(comparison: Comparison) -> Iterator[str]:
     yield (
         "Of the forms that are as good as the best within one paired standard error one that keeps at most a quarter "
         "of the weights of the others suits, else the one that is simplest to have; no regularisation only where its "
-        "loss is within the tolerance of the best; nothing where the best is not better than infinite decay by two "
-        "paired standard errors."
+        "loss is within the tolerance of the best; nothing where the best is not better than infinite decay, by two "
+        "paired standard errors or in nearly all folds."
     )
 
 
