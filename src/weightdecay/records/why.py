@@ -82,12 +82,26 @@ class Why(ABC):
             data = json.loads(text)
             if data["why"] != cls.name:
                 raise ValueError(f"it is of {data['why']!r}")
-            return cls(**{one.name: READERS[str(one.type)](data[one.name]) for one in fields(cls)})  # type: ignore[arg-type]
+            return cls.from_dict(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"this is not the JSON of a {cls.__name__} ({type(error).__name__}: {error}); give what its to_json "
                 "wrote"
             ) from None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The record from its JSON types; the inverse of `to_dict`.
+
+        Parameters
+        ----------
+        data : dict of str
+
+        Returns
+        -------
+        a record of the class
+        """
+        return cls(**{one.name: READERS[str(one.type)](data[one.name]) for one in fields(cls)})  # type: ignore[arg-type]
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and same(self, other)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightdecay.records.jsonable import encode, pair
+from weightdecay.records.why import Why
 from weightdecay.records.why_fits import (
     Fits,
     change,
@@ -21,7 +22,6 @@ from weightdecay.records.why_fits import (
     percent,
     shown,
 )
-from weightdecay.records.why_nested import NestedWhy
 
 # A loss without decay that is so many times that of the sizes beside it has a peak.
 PEAK = 1.1
@@ -33,7 +33,7 @@ FALLS = 0.02
 
 @final
 @dataclass(frozen=True, eq=False)
-class LearningCurve(NestedWhy):
+class LearningCurve(Why):
     """Held-out loss over the number of rows to train on, with tuned decay, without and at infinite decay.
 
     Parameters
@@ -208,7 +208,7 @@ class LearningCurve(NestedWhy):
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return f"LearningCurve({self.model_name}, {len(self.sizes)} sizes: {self.sentences()[0]})"

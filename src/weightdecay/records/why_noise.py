@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from weightdecay.records.brief import brief
 from weightdecay.records.frozen import freeze
 from weightdecay.records.jsonable import encode, number, numbers
+from weightdecay.records.why import Why
 from weightdecay.records.why_fits import Fits, change, in_two, metric_of, shown
-from weightdecay.records.why_nested import NestedWhy
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class NoiseSteps:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Noise(NestedWhy):
+class Noise(Why):
     """Held-out loss over noise in the columns and in the targets, with tuned decay, without and at infinite decay.
 
     Parameters
@@ -183,7 +183,7 @@ class Noise(NestedWhy):
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return f"Noise({self.model_name}: {self.sentences()[0]})"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from weightdecay.records.brief import brief
 from weightdecay.records.jsonable import encode, number, numbers
+from weightdecay.records.why import Why
 from weightdecay.records.why_fits import as_metric, in_two, is_score, larger_is_better, metric_of, percent, shown
-from weightdecay.records.why_nested import NestedWhy
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Off:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Sensitivity(NestedWhy):
+class Sensitivity(Why):
     """What a factor off the best decay costs in held-out loss.
 
     Parameters
@@ -211,7 +211,7 @@ class Sensitivity(NestedWhy):
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __str__(self) -> str:
         return "\n".join([*self.sentences(), "", self.table()])

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-import platform
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
-from importlib.resources import files
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -22,14 +18,14 @@ from weightdecay.show.comparison_picture import draw_comparison
 from weightdecay.show.embedded import fingerprint
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.fold_words import counted
-from weightdecay.show.how_found import FAMILIES, OF_NETWORKS, OF_TABLES
+from weightdecay.show.how_found import FAMILIES, OF_NETWORKS, OF_TABLES, versions
 from weightdecay.show.names import NAME
 from weightdecay.show.page_pictures import Picture, Room, picture
+from weightdecay.show.page_templates import part, template
 from weightdecay.show.sanitize import for_html, shortened
 from weightdecay.show.sheet import Figure, Number, Row, Sheet, number, weight
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from matplotlib.axes import Axes
 
 TEXT_LIMIT = 700
@@ -117,25 +113,9 @@ def html(comparison: Comparison) -> str:
     """The report as text."""
     from markupsafe import Markup
 
-    # The style sheet of all reports, letter by letter: a browser compares it with its fingerprint.
-    style = files("weightdecay.show").joinpath("report.css").read_text(encoding="utf-8")
+    style = part("report.css")
     shown = {"page": page(comparison), "style": Markup(style), "policy": Markup(POLICY.format(fingerprint(style)))}
-    return _template().render(shown)
-
-
-@cache
-def _template() -> Template:
-    """The template, with every value escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("weightdecay.show", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("comparison.html.jinja")
+    return template("comparison.html.jinja").render(shown)
 
 
 def page(comparison: Comparison) -> ComparisonPage:
@@ -309,16 +289,6 @@ def _facts(comparison: Comparison) -> tuple[tuple[str, str], ...]:
         "weights of a model": f"{comparison.n_weights:,}",
         "folds": comparison.cv,
         "tolerance": f"{100 * comparison.tolerance:g} %",
-        "versions": ", ".join(_versions(families)),
+        "versions": ", ".join(versions(families)),
     }
     return tuple((name, _text(value)) for name, value in found.items() if value)
-
-
-def _versions(families: Iterable[str]) -> Iterator[str]:
-    """What is installed, as its own records say."""
-    yield f"Python {platform.python_version()}"
-    for family in families:
-        try:
-            yield f"{family} {metadata.version(family)}"
-        except metadata.PackageNotFoundError:
-            continue

@@ -47,7 +47,7 @@ def facts(tuning: Tuning) -> tuple[tuple[str, str], ...]:
         "decay in use, in full": "" if tuning.targets else repr(float(tuning.decay)),
         "columns are standardised": "yes" if tuning.standardize else "no",
         "tolerance of the window": f"{100 * tuning.tolerance:g} %",
-        "versions": ", ".join(_versions(families)),
+        "versions": ", ".join(versions(families)),
     }
     return tuple((name, value) for name, value in found.items() if value)
 
@@ -74,7 +74,7 @@ def _listed(every: tuple[str, ...]) -> str:
     return ", ".join(names) + (f" and {left} more" if left else "")
 
 
-def _versions(families: Iterable[str]) -> Iterable[str]:
+def versions(families: Iterable[str]) -> Iterable[str]:
     """What is installed, as its own records say."""
     yield f"Python {platform.python_version()}"
     for family in families:

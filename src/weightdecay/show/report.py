@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from weightdecay.records.comparison import Comparison
 from weightdecay.records.tuning import Tuning
 from weightdecay.show.comparison_page import write_comparison
-from weightdecay.show.embedded import fingerprint, in_letters
+from weightdecay.show.embedded import fingerprint
 from weightdecay.show.files import check_writable, write_text
 from weightdecay.show.page import page
+from weightdecay.show.page_templates import part, template
 from weightdecay.show.why_sections import Measured
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 
 def report(result: Tuning | Comparison, path: str | Path, *, explain: Iterable[Measured] = ()) -> Path:
@@ -87,8 +82,10 @@ def report(result: Tuning | Comparison, path: str | Path, *, explain: Iterable[M
 
 def html(tuning: Tuning, explain: Iterable[Measured] = ()) -> str:
     """The report as text."""
-    style, script = _part("report.css"), _part("report.js")
-    return _template().render(page=page(tuning, explain), style=style, script=script, policy=_policy(style, script))
+    style, script = part("report.css"), part("report.js")
+    return template("report.html.jinja").render(
+        page=page(tuning, explain), style=style, script=script, policy=_policy(style, script)
+    )
 
 
 def _policy(style: str, script: str) -> str:
@@ -97,25 +94,3 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; script-src '{fingerprint(script)}'; style-src '{fingerprint(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-@cache
-def _part(name: str) -> str:
-    """A part of the page that is the same in every report."""
-    return files("weightdecay.show").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    """The template, with every value escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("weightdecay.show", package_path=""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["in_letters"] = in_letters
-    return environment.get_template("report.html.jinja")
