@@ -60,3 +60,10 @@ def test_the_page_of_what_was_stored(run: Run, data: Path, tmp_path: Path) -> No
     stored.write_text('{"suits": "L1", "rows": 3}')
     done = run("report", stored, tmp_path / "out.html")
     assert done.code == 1 and "not the JSON of a Comparison" in done.err and not (tmp_path / "out.html").exists()
+
+
+def test_a_broken_comparison_is_told_with_its_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('{"suits": 1, "rows": 2}', encoding="utf-8")
+    done = run("report", tmp_path / "bad.json", tmp_path / "out.html")
+    assert done.code == 1 and "bad.json" in done.err and "give what compare --json printed" in done.err
+    assert not (tmp_path / "out.html").exists()

@@ -12,7 +12,7 @@ import typer
 from weightdecay.cli.sentences import sentences, tell
 
 if TYPE_CHECKING:
-    from weightdecay import Tuning
+    from weightdecay import Comparison, Tuning
 
 MOST = 2**30  # bytes of a JSON file
 
@@ -35,7 +35,7 @@ def report(
         file = file_to_write("OUT.HTML", out, {"source": source}) or out
         text = _text(source)
         if text is not None and _of_forms(text):
-            found = wd.Comparison.from_json(text)
+            found = _comparison(source, text)
             wd.report(replace(found, findings=findings.in_words(found.findings, None)), file)
         else:
             wd.report(findings.in_words_of_options(_tuning(source, text)), file)
@@ -67,6 +67,17 @@ def _of_forms(text: str) -> bool:
         return {"suits", "rows"} <= set(json.loads(text))
     except (ValueError, TypeError):
         return False
+
+
+def _comparison(source: Path, text: str) -> Comparison:
+    """The comparison of a text."""
+    import weightdecay as wd
+
+    try:
+        return wd.Comparison.from_json(text)
+    except ValueError as error:
+        told = str(error).partition("; give what")[0]
+        raise ValueError(f"{str(source)!r}: {told}; give what compare --json printed") from None
 
 
 def _tuning(source: Path, text: str | None) -> Tuning:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, final
 
-from weightdecay.records.frozen import freeze, same
+from weightdecay.records.frozen import freeze
 from weightdecay.records.jsonable import encode, number, numbers
 
 # Annotation of a field -> what reads it from JSON.
@@ -104,7 +104,7 @@ class Why(ABC):
         return cls(**{one.name: READERS[str(one.type)](data[one.name]) for one in fields(cls)})  # type: ignore[arg-type]
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and same(self, other)
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]
 

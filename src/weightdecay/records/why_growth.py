@@ -205,10 +205,5 @@ class LearningCurve(Why):
             **plain,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    __hash__ = None
-
     def __repr__(self) -> str:
         return f"LearningCurve({self.model_name}, {len(self.sizes)} sizes: {self.sentences()[0]})"

@@ -180,11 +180,6 @@ class Noise(Why):
             **plain,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    __hash__ = None
-
     def __repr__(self) -> str:
         return f"Noise({self.model_name}: {self.sentences()[0]})"
 

@@ -208,11 +208,6 @@ class Sensitivity(Why):
             **plain,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.to_dict() == other.to_dict()
-
-    __hash__ = None
-
     def __str__(self) -> str:
         return "\n".join([*self.sentences(), "", self.table()])
 
